@@ -1,0 +1,295 @@
+"""Every setting of the project. Environment variables are read here and nowhere else; README lists them."""
+
+import os
+import secrets
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import environ
+from csp.constants import NONCE, NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+T = TypeVar("T")
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+environ.Env.read_env(BASE_DIR / ".env")
+
+
+def variable(name: str, parse: Callable[[str], T], default: T) -> T:
+    """The environment variable `name`, or `default` when it is unset or empty.
+
+    Raises ImproperlyConfigured with the variable's name and what it should be, never with its value: some are secrets.
+    """
+    raw = os.environ.get(name, "").strip()
+    if not raw:
+        return default
+    try:
+        return parse(raw)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} {error}") from None
+
+
+def switch(raw: str) -> bool:
+    """`on`, `true`, `yes`, `1` or their opposites."""
+    words = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
+    if raw.lower() not in words:
+        raise ValueError("must be on or off")
+    return words[raw.lower()]
+
+
+def number(lowest: int, highest: int) -> Callable[[str], int]:
+    """A parser of whole numbers from `lowest` to `highest`."""
+
+    def parse(raw: str) -> int:
+        if not raw.isdecimal() or not lowest <= int(raw) <= highest:
+            raise ValueError(f"must be a whole number from {lowest} to {highest}")
+        return int(raw)
+
+    return parse
+
+
+def words(raw: str) -> list[str]:
+    """A comma-separated list."""
+    return [word.strip() for word in raw.split(",") if word.strip()]
+
+
+def database(raw: str) -> dict[str, Any]:
+    """A database address such as `postgres://user:password@host:5432/name`."""
+    config: dict[str, Any] = environ.Env.db_url_config(raw)
+    if not config.get("ENGINE"):
+        raise ValueError("must be an address such as postgres://user:password@host:5432/name")
+    return config
+
+
+def redis_address(raw: str) -> str:
+    """A Redis address such as `redis://host:6379/0`."""
+    if not raw.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("must be an address such as redis://host:6379/0")
+    return raw
+
+
+def web_address(raw: str) -> str:
+    """An http or https address, without the slash at its end."""
+    if not raw.startswith(("http://", "https://")):
+        raise ValueError("must start with http:// or https://")
+    return raw.rstrip("/")
+
+
+def rate(raw: str) -> str:
+    """A rate such as `600/minute`."""
+    amount, _slash, period = raw.partition("/")
+    if not amount.strip().isdecimal() or period.strip() not in {"second", "minute", "hour", "day"}:
+        raise ValueError("must be a number per second, minute, hour or day, such as 600/minute")
+    return raw
+
+
+def language(raw: str) -> str:
+    """A language the program speaks."""
+    if raw not in {"id", "en"}:
+        raise ValueError("must be id or en")
+    return raw
+
+
+def machine_addresses() -> list[str]:
+    """The addresses by which other devices on the network reach this machine, the likeliest first."""
+    found: list[str] = []
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect(("192.0.2.1", 9))  # picks the outgoing interface; a datagram socket sends nothing here
+            found.append(probe.getsockname()[0])
+        found.extend(str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET))
+    except OSError:
+        pass
+    return list(dict.fromkeys(address for address in found if not address.startswith("127.")))
+
+
+def kept_secret_key(path: Path) -> str:
+    """The secret key of an embedded installation: made once, readable by its owner alone."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+        unfinished.touch(mode=0o600)
+        unfinished.write_text(secrets.token_urlsafe(50))
+        try:
+            os.link(unfinished, path)
+        except FileExistsError:
+            pass  # another process was first: its key counts
+        finally:
+            unfinished.unlink()
+    return path.read_text().strip()
+
+
+# Where it runs
+HOST = variable("HOST", str, "127.0.0.1")
+PORT = variable("PORT", number(1, 65535), 8000)
+DATA_DIR = variable("DATA_DIR", lambda raw: (BASE_DIR / raw).resolve(), BASE_DIR / "var")
+DEBUG = variable("DEBUG", switch, False)
+DATABASE_URL = variable("DATABASE_URL", database, None)
+REDIS_URL = variable("REDIS_URL", redis_address, "")
+FLEET = bool(REDIS_URL)
+PUBLIC_URL = variable("PUBLIC_URL", web_address, "")
+HTTPS = variable("HTTPS", switch, False)
+TRUSTED_PROXIES = variable("TRUSTED_PROXIES", number(0, 10), 0)
+ACCEL_REDIRECT = variable("ACCEL_REDIRECT", switch, False)
+MACHINE_ADDRESSES = machine_addresses()
+
+# What it accepts and makes
+UPLOAD_MAX_BYTES = variable("UPLOAD_MAX_BYTES", number(1, 1 << 30), 5 * 1024 * 1024)
+UPLOAD_BODY_MAX_BYTES = UPLOAD_MAX_BYTES + 64 * 1024
+UPLOAD_MAX_PIXELS = variable("UPLOAD_MAX_PIXELS", number(1, 1_000_000_000), 50_000_000)
+UPLOAD_RATE = variable("UPLOAD_RATE", rate, "600/minute")
+STORAGE_LIMIT_BYTES = variable("STORAGE_LIMIT_BYTES", number(0, 1 << 60), 0)
+THUMBNAIL_WIDTH = variable("THUMBNAIL_WIDTH", number(16, 4096), 150)
+THUMBNAIL_QUALITY = variable("THUMBNAIL_QUALITY", number(1, 100), 70)
+SIGNED_URL_SECONDS = variable("SIGNED_URL_SECONDS", number(1, 30 * 24 * 3600), 3600)
+HEARTBEAT_SECONDS = variable("HEARTBEAT_SECONDS", number(1, 3600), 15)
+
+# Who may ask
+if FLEET and not os.environ.get("SECRET_KEY"):
+    raise ImproperlyConfigured("SECRET_KEY must be set, to the same value on every machine, when REDIS_URL is set")
+if FLEET and not os.environ.get("ALLOWED_HOSTS"):
+    raise ImproperlyConfigured("ALLOWED_HOSTS must name the hosts people use, when REDIS_URL is set")
+SECRET_KEY = variable("SECRET_KEY", str, "") or kept_secret_key(DATA_DIR / "secret_key")
+ALLOWED_HOSTS = variable(
+    "ALLOWED_HOSTS",
+    words,
+    ["localhost", ".localhost", "127.0.0.1", "[::1]", socket.gethostname().lower(), *MACHINE_ADDRESSES],
+)
+CSRF_TRUSTED_ORIGINS = variable("CSRF_TRUSTED_ORIGINS", words, [])
+
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "csp",
+    "ninja",
+    "imgs",
+    "realtime",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "project.static_files.StaticFilesMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "project.urls"
+ASGI_APPLICATION = "project.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+            ],
+        },
+    },
+]
+
+# Data. Connections belong to the fixed threads of one process (realtime/threads.py), so they may stay open.
+DATABASES: dict[str, dict[str, Any]] = {"default": DATABASE_URL or database(f"sqlite:///{DATA_DIR / 'dinding.sqlite3'}")}
+DATABASES["default"]["CONN_MAX_AGE"] = None
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+    DATABASES["default"]["TEST"] = {"NAME": DATA_DIR / "test.sqlite3"}
+else:
+    DATABASES["default"]["OPTIONS"] = {"connect_timeout": 5}
+
+CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": "dinding"},
+    }
+    if FLEET
+    else {
+        "BACKEND": "channels.layers.InMemoryChannelLayer",
+        "CONFIG": {"capacity": 10_000, "group_expiry": 10 * 365 * 24 * 3600},
+    }
+}
+
+# Files
+MEDIA_ROOT = DATA_DIR / "media"
+FILE_UPLOAD_TEMP_DIR = DATA_DIR / "media" / "tmp"  # on the file system of the media, so that storing is a rename
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+FILE_UPLOAD_PERMISSIONS = 0o644
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "project.static_files.StaticFilesStorage"},
+}
+
+# Security
+SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+SESSION_COOKIE_AGE = 90 * 24 * 3600
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "imgs.views.csrf_failure"
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+if TRUSTED_PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "SAMEORIGIN"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, NONCE],
+        "img-src": [SELF, "data:", "blob:"],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [SELF],
+    }
+}
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+# Language and time
+LANGUAGE_CODE = variable("LANGUAGE_CODE", language, "en")
+LANGUAGES = [("id", _("Indonesian")), ("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# Logs: one line an event, on standard error; Django's own request log is replaced by one line where an error is raised
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "project.logs.LineFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "django.security": {"level": "ERROR"},
+        "daphne": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
+    },
+}
+SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008", "security.W012", "security.W016"]  # HTTPS turns these on
