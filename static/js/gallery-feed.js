@@ -1,0 +1,142 @@
+import { Backoff } from "./backoff.js";
+import { GallerySocket } from "./gallery-socket.js";
+import { apply, emptyState } from "./gallery-state.js";
+import { UrlRenewal } from "./url-renewal.js";
+
+const PAGE_SIZE = 60;
+const FETCH_LIMIT_MS = 8_000;
+
+/**
+ * A gallery as it is now, kept up to date: the snapshot, then what changes since. Used by the page and by the wall.
+ *
+ * `onChange(state, previous)` is called for every change, `onConnection` with "live", "catching-up", "reconnecting" or
+ * "offline", `onViewers` with the number of people watching. `keep` bounds the number of cards remembered.
+ */
+export class GalleryFeed {
+  #config;
+  #options;
+  #state = emptyState();
+  #socket;
+  #renewal;
+  #backoff = new Backoff();
+  #retry = null;
+  #loading = null;
+  #paging = null;
+
+  constructor({ config, onChange, onConnection = () => {}, onViewers = () => {}, keep = Infinity }) {
+    this.#config = config;
+    this.#options = { onChange, onConnection, onViewers, keep };
+    this.#socket = new GallerySocket({
+      url: () => websocketAddress(config.websocket_path),
+      cursor: () => ({ after: this.#state.cursor, epoch: this.#state.epoch }),
+      onMessage: (message) => this.#receive(message),
+      onState: (word) => this.#tellConnection(word),
+    });
+    this.#renewal = new UrlRenewal((ids) => this.#socket.sign(ids));
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  start() {
+    addEventListener("online", this.#hasten);
+    this.#tellConnection("catching-up");
+    this.#loadSnapshot();
+  }
+
+  stop() {
+    removeEventListener("online", this.#hasten);
+    clearTimeout(this.#retry);
+    this.#loading?.abort();
+    this.#paging = null;
+    this.#socket.stop();
+    this.#renewal.stop();
+  }
+
+  /** Loads the next older page. Resolves to whether there was one; rejects when it can't be reached. */
+  loadMore() {
+    if (typeof this.#state.next !== "number") return Promise.resolve(false);
+    this.#paging ??= this.#loadPage(this.#state).finally(() => {
+      this.#paging = null;
+    });
+    return this.#paging;
+  }
+
+  /** Takes in a card that came another way: the answer to an upload. */
+  add(card) {
+    this.#apply({ type: "card", card });
+  }
+
+  /** Asks for fresh URLs of these images; they arrive as an ordinary change. */
+  renew(ids) {
+    this.#renewal.ask(ids);
+  }
+
+  async #loadSnapshot() {
+    clearTimeout(this.#retry);
+    this.#loading?.abort();
+    const loading = (this.#loading = new AbortController());
+    try {
+      const snapshot = await this.#fetch({ limit: PAGE_SIZE }, loading.signal);
+      if (loading.signal.aborted) return;
+      this.#backoff.reset();
+      this.#retry = null;
+      this.#apply({ type: "snapshot", ...snapshot });
+      this.#socket.start();
+      this.#socket.resume();
+    } catch (error) {
+      if (loading.signal.aborted) return;
+      console.warn("The gallery could not be loaded; trying again.", error);
+      this.#tellConnection(navigator.onLine ? "reconnecting" : "offline");
+      this.#retry = setTimeout(() => this.#loadSnapshot(), this.#backoff.next());
+    }
+  }
+
+  async #loadPage({ next, epoch }) {
+    const page = await this.#fetch({ limit: PAGE_SIZE, before: next });
+    // A snapshot that arrived meanwhile starts the gallery over; its own pages follow.
+    if (this.#state.epoch === epoch && this.#state.next === next) this.#apply({ type: "page", ...page });
+    return page.images.length > 0;
+  }
+
+  async #fetch(query, signal) {
+    const limit = AbortSignal.timeout(FETCH_LIMIT_MS);
+    const answer = await fetch(`${this.#config.images_url}?${new URLSearchParams(query)}`, {
+      headers: { Accept: "application/json" },
+      cache: "no-store",
+      signal: signal ? AbortSignal.any([signal, limit]) : limit,
+    });
+    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+    return answer.json();
+  }
+
+  #receive(message) {
+    if (message.type === "reset") this.#loadSnapshot();
+    else if (message.type === "heartbeat") this.#options.onViewers(message.viewers);
+    else this.#apply(message);
+  }
+
+  #apply(message) {
+    const previous = this.#state;
+    const { keep } = this.#options;
+    this.#state = apply(previous, message);
+    if (keep !== Infinity) this.#state = apply(this.#state, { type: "trim", keep });
+    if (this.#state !== previous) this.#options.onChange(this.#state, previous);
+  }
+
+  #tellConnection(word) {
+    if (word === "live") this.#renewal.flush();
+    this.#options.onConnection(word);
+  }
+
+  #hasten = () => {
+    if (this.#retry !== null) this.#loadSnapshot();
+  };
+}
+
+function websocketAddress(path) {
+  const address = new URL(path, location.href);
+  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+  return address.href;
+}
