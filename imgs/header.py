@@ -1,0 +1,232 @@
+"""What the head of a picture file says: its type, its size, which way up. No pixel is decoded.
+
+Read by hand, not by Pillow, because this runs in the web process on strangers' bytes: Pillow's JPEG opener loads all of
+EXIF, whose overlapping entries turn 5 MB into gigabytes. Here every read is small and their number is bounded.
+"""
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import BinaryIO, NamedTuple
+
+MAX_READS = 10_000  # a phone's picture takes about 100; the rest is room for metadata in small blocks
+MAX_EXIF_BYTES = 64 * 1024
+MAX_EXIF_ENTRIES = 200
+ORIENTATION_TAG = 0x0112
+SHORT = 3  # EXIF type of a 16-bit number
+
+JPEG_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
+JPEG_FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}  # baseline, extended and progressive; Huffman or arithmetic
+JPEG_PROGRESSIVE = {0xC2, 0xCA}
+JPEG_OTHER_FRAMES = {0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF}  # lossless and hierarchical: nobody decodes them
+
+
+class UnsupportedType(Exception):  # noqa: N818 - what it is, not an error of the program
+    """The file doesn't begin like any accepted type of picture."""
+
+
+class UnreadableImage(Exception):  # noqa: N818
+    """The file begins like a picture, but its header is cut off or makes no sense."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """The facts in a picture's header; `width` and `height` are in pixels as a viewer sees them, upright."""
+
+    format: str  # JPEG, PNG, GIF or WEBP, the names Pillow uses
+    content_type: str
+    extension: str
+    width: int
+    height: int
+    orientation: int  # EXIF's, from 1 (upright) to 8
+    progressive: bool  # a JPEG whose pixels are spread over several scans
+
+    @property
+    def stored_size(self) -> tuple[int, int]:
+        """Width and height as stored in the file, before it is turned upright."""
+        return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
+
+
+def read_header(file: BinaryIO) -> Header:
+    """The header of the picture in `file`, read from its start, in a few milliseconds at most.
+
+    Raises UnsupportedType when no accepted type begins like this, and UnreadableImage when the header is broken.
+    The number of pixels is not judged here.
+    """
+    file.seek(0)
+    start = file.read(12)
+    file.seek(0)
+    for signature, image_format, content_type, extension, read_facts in _TYPES:
+        if start.startswith(signature) and (image_format != "WEBP" or start[8:] == b"WEBP"):
+            width, height, orientation, progressive = read_facts(_Reader(file))
+            if not width or not height:
+                raise UnreadableImage(f"{width} x {height} pixels")
+            if orientation >= 5:
+                width, height = height, width
+            return Header(image_format, content_type, extension, width, height, orientation, progressive)
+    raise UnsupportedType
+
+
+class _Reader:
+    """Reads exactly what is asked for, a bounded number of times."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._reads_left = MAX_READS
+
+    def take(self, length: int) -> bytes:
+        self._reads_left -= 1
+        taken = self._file.read(length)
+        if len(taken) < length:
+            raise UnreadableImage("cut off")
+        if self._reads_left < 0:
+            raise UnreadableImage("too many parts before the picture")
+        return taken
+
+    def skip(self, length: int) -> None:
+        self._file.seek(length, io.SEEK_CUR)
+
+    def take_exif(self, length: int) -> int:
+        """The orientation in the EXIF block of `length` bytes that comes next; leaves the reader behind the block."""
+        read = min(length, MAX_EXIF_BYTES)
+        orientation = _orientation(self.take(read))
+        self.skip(length - read)
+        return orientation
+
+
+class _Facts(NamedTuple):
+    stored_width: int
+    stored_height: int
+    orientation: int = 1
+    progressive: bool = False
+
+
+def _jpeg(reader: _Reader) -> _Facts:
+    width = height = components = frame = 0
+    orientation = 1
+    reader.skip(2)
+    while (marker := _next_marker(reader)) != 0xDA:  # the picture's data
+        if marker in JPEG_WITHOUT_LENGTH:
+            continue
+        if marker == 0xD9 or marker in JPEG_OTHER_FRAMES:
+            raise UnreadableImage(f"JPEG marker {marker:02X}")
+        length = int.from_bytes(reader.take(2), "big") - 2
+        if length < 0:
+            raise UnreadableImage("JPEG segment without a length")
+        if marker in JPEG_FRAMES:
+            frame = marker
+            bits, height, width, components = struct.unpack(">BHHB", reader.take(6))
+            if bits != 8:
+                raise UnreadableImage(f"{bits}-bit JPEG")
+            reader.skip(length - 6)
+        elif marker == 0xE1 and orientation == 1:
+            orientation = reader.take_exif(length)
+        else:
+            reader.skip(length)
+    components_in_scan = reader.take(3)[2]
+    return _Facts(width, height, orientation, frame in JPEG_PROGRESSIVE or components_in_scan < components)
+
+
+def _next_marker(reader: _Reader) -> int:
+    while True:
+        while reader.take(1) != b"\xff":
+            pass
+        while (code := reader.take(1)) == b"\xff":
+            pass
+        if code != b"\0":
+            return code[0]
+
+
+def _png(reader: _Reader) -> _Facts:
+    reader.skip(8)
+    header = reader.take(25)
+    if header[:8] != b"\0\0\0\x0dIHDR" or zlib.crc32(header[4:21]) != int.from_bytes(header[21:], "big"):
+        raise UnreadableImage("PNG header")
+    width, height = struct.unpack_from(">LL", header, 8)
+    orientation = 1
+    while True:
+        length, kind = struct.unpack(">L4s", reader.take(8))
+        if kind == b"IDAT":
+            return _Facts(width, height, orientation)
+        if kind == b"IEND":
+            raise UnreadableImage("PNG without pixels")
+        if kind == b"eXIf":
+            orientation = reader.take_exif(length)
+            length = 0
+        reader.skip(length + 4)
+
+
+def _gif(reader: _Reader) -> _Facts:
+    """The screen, stretched by the first frame: 44 bytes may announce gigapixels there."""
+    screen_width, screen_height, flags = struct.unpack_from("<HHB", reader.take(13), 6)
+    if flags & 0x80:
+        reader.skip(3 << (flags & 7) + 1)
+    while (block := reader.take(1)) != b",":
+        if block == b";":
+            raise UnreadableImage("GIF without frames")
+        if block == b"!":
+            reader.skip(1)
+            while length := reader.take(1)[0]:
+                reader.skip(length)
+    left, top, width, height = struct.unpack("<HHHH", reader.take(8))
+    return _Facts(max(screen_width, left + width), max(screen_height, top + height))
+
+
+def _webp(reader: _Reader) -> _Facts:
+    reader.skip(12)
+    kind, length = struct.unpack("<4sL", reader.take(8))
+    if kind == b"VP8 ":
+        start_code, width, height = struct.unpack_from("<3sHH", reader.take(10), 3)
+        if start_code != b"\x9d\x01\x2a":
+            raise UnreadableImage("WebP key frame")
+        return _Facts(width & 0x3FFF, height & 0x3FFF)
+    if kind == b"VP8L":
+        signature, sizes = struct.unpack("<BL", reader.take(5))
+        if signature != 0x2F:
+            raise UnreadableImage("lossless WebP")
+        return _Facts((sizes & 0x3FFF) + 1, (sizes >> 14 & 0x3FFF) + 1)
+    if kind != b"VP8X" or length < 10:
+        raise UnreadableImage("WebP header")
+    header = reader.take(10)
+    reader.skip(length - 10 + length % 2)
+    width, height = (int.from_bytes(header[at : at + 3], "little") + 1 for at in (4, 7))
+    return _Facts(width, height, _webp_orientation(reader) if header[0] & 0x08 else 1)
+
+
+def _webp_orientation(reader: _Reader) -> int:
+    """The EXIF chunk follows the picture; without one the picture is upright."""
+    with suppress(UnreadableImage):
+        while True:
+            kind, length = struct.unpack("<4sL", reader.take(8))
+            if kind == b"EXIF":
+                return reader.take_exif(length)
+            reader.skip(length + length % 2)
+    return 1
+
+
+def _orientation(exif: bytes) -> int:
+    """The orientation named in an EXIF block, else 1. Entries are looked at, what they point to is not."""
+    tiff = exif.removeprefix(b"Exif\0\0")
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
+    if order is None:
+        return 1
+    with suppress(struct.error):
+        (directory,) = struct.unpack_from(order + "L", tiff, 4)
+        (entries,) = struct.unpack_from(order + "H", tiff, directory)
+        for number in range(min(entries, MAX_EXIF_ENTRIES)):
+            tag, kind, _count, value = struct.unpack_from(order + "HHLH", tiff, directory + 2 + 12 * number)
+            if tag == ORIENTATION_TAG:
+                return value if kind == SHORT and 1 <= value <= 8 else 1
+    return 1
+
+
+_TYPES: list[tuple[bytes, str, str, str, Callable[[_Reader], _Facts]]] = [
+    (b"\xff\xd8\xff", "JPEG", "image/jpeg", ".jpg", _jpeg),
+    (b"\x89PNG\r\n\x1a\n", "PNG", "image/png", ".png", _png),
+    (b"GIF87a", "GIF", "image/gif", ".gif", _gif),
+    (b"GIF89a", "GIF", "image/gif", ".gif", _gif),
+    (b"RIFF", "WEBP", "image/webp", ".webp", _webp),
+]
