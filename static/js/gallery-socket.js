@@ -212,6 +212,6 @@ export class GallerySocket {
   }
 
   #clearTimers() {
-    for (const name of [...this.#timers.keys()]) this.#clear(name);
+    for (const name of this.#timers.keys()) this.#clear(name);
   }
 }

@@ -1,0 +1,211 @@
+/**
+ * Where the pictures of a wall go: a mosaic that fills the screen, pure geometry.
+ *
+ * The newest picture is the largest, at the top left; others stand in rows beside and below it; the invitation (the QR
+ * code) takes the last place. Rows and columns of pictures have a natural shape of their own: side by side the aspect
+ * ratios add up, on top of each other their inverses do. Stretching the whole to the screen crops every picture
+ * by the same share, so among many arrangements the one nearest to the screen's shape wins.
+ *
+ * @typedef {{x: number, y: number, width: number, height: number}} Rect
+ */
+
+/** The share of a picture that may be cut off to fill its place. */
+export const CROP_LIMIT = 0.15;
+
+const MOST_TILES = 20;
+const MOST_TILES_ON_A_PHONE = 12;
+const PHONE_SIDE = 600;
+const LEFT_OUT_AT_MOST = 6;
+const MOST_BESIDE = 10;
+const MOST_ROWS = 5;
+const MARGIN_FOR_GAPS = 0.02;
+const SLIMMEST = 0.45;
+const WIDEST = 2.6;
+const HERO_SHARE = 0.34;
+const HERO_SHARE_AMONG_FEW = 0.6;
+const LARGEST_ENLARGEMENT = 3;
+
+/**
+ * The mosaic for the newest pictures, as many as fit well.
+ *
+ * @param {{width: number, height: number, gap: number, aspects: number[],
+ *          invite: {tall: {width: number, height: number}, wide: {width: number, height: number}}}} wanted
+ *   `aspects`: width / height, newest first; `invite`: the least size of the invitation, upright and lying
+ * @returns {{tiles: Rect[], invite: Rect}} tiles in the order of `aspects`, maybe fewer
+ */
+export function mosaic(wanted) {
+  const most = Math.min(wanted.width, wanted.height) < PHONE_SIDE ? MOST_TILES_ON_A_PHONE : MOST_TILES;
+  const aspects = wanted.aspects.slice(0, most).map((aspect) => Math.min(WIDEST, Math.max(SLIMMEST, aspect)));
+  let best = null;
+  for (const tree of candidates(aspects, wanted)) {
+    const block = blockFor(tree.aspect, wanted);
+    if (best && misfit(block, tree.aspect, wanted) >= best.cost) continue;
+    const placed = arrange(tree, block, aspects.length, wanted);
+    if (placed && (!best || placed.cost < best.cost)) best = placed;
+  }
+  return best ?? { tiles: [], invite: corner(wanted) };
+}
+
+/** The box of a picture inside `area`: as large as possible, cut within the limit, tiny pictures not blown up. */
+export function fitted(area, picture) {
+  const aspect = picture.width / picture.height;
+  const slack = 1 / (1 - CROP_LIMIT);
+  let width = Math.min(area.width, area.height * aspect * slack);
+  let height = Math.min(area.height, (width / aspect) * slack);
+  width = Math.min(width, height * aspect * slack);
+  const shrink = Math.min(
+    1,
+    (picture.width * LARGEST_ENLARGEMENT) / width,
+    (picture.height * LARGEST_ENLARGEMENT) / height,
+  );
+  width *= shrink;
+  height *= shrink;
+  return { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
+}
+
+/** The part of the screen where a picture on stage is largest without covering the invitation. */
+export function stageArea({ width, height }, invite, aspect) {
+  const beside = { x: 0, y: 0, width: invite.x, height };
+  const above = { x: 0, y: 0, width, height: invite.y };
+  const size = (area) => Math.min(area.width / aspect, area.height);
+  return size(beside) >= size(above) ? beside : above;
+}
+
+/** Every arrangement worth a look: so many pictures beside the newest in so many rows, the others below it. */
+function* candidates(aspects, { width, height, invite }) {
+  const total = aspects.length;
+  const shapes = [
+    null, // in the margin beside or below the pictures
+    invite.tall.width / invite.tall.height,
+    invite.wide.width / invite.wide.height,
+    invite.tall.width / height, // a column of its own
+    width / invite.wide.height, // a bar of its own
+  ];
+  const fewest = total > MOST_BESIDE ? total - LEFT_OUT_AT_MOST : total;
+  for (let number = total; number >= fewest; number -= 1) {
+    const rest = aspects.slice(1, number);
+    for (const shape of shapes) {
+      const last = shape === null ? [] : [leaf(shape, true)];
+      for (let beside = 0; beside <= Math.min(rest.length, MOST_BESIDE); beside += 1) {
+        yield* arrangements(aspects[0], rest.slice(0, beside), rest.slice(beside), last);
+      }
+    }
+  }
+}
+
+function* arrangements(hero, beside, below, last) {
+  const sideLeaves = [...beside.map((aspect) => leaf(aspect)), ...(below.length ? [] : last)];
+  const belowLeaves = below.length ? [...below.map((aspect) => leaf(aspect)), ...last] : [];
+  for (const side of rowings(sideLeaves)) {
+    const top = side ? row([leaf(hero), side]) : leaf(hero);
+    for (const bottom of rowings(belowLeaves)) yield bottom ? column([top, bottom]) : top;
+  }
+  // The invitation alone under or beside everything.
+  if (below.length === 0 && last.length && beside.length === 0) yield column([leaf(hero), last[0]]);
+}
+
+/** The leaves in one row, two rows, … of about equal length. */
+function* rowings(leaves) {
+  if (leaves.length === 0) yield null;
+  const length = sum(leaves.map(({ aspect }) => aspect));
+  for (let number = 1; number <= Math.min(MOST_ROWS, leaves.length); number += 1) {
+    const rows = Array.from({ length: number }, () => []);
+    let passed = 0;
+    for (const one of leaves) {
+      const middle = passed + one.aspect / 2;
+      rows[Math.min(number - 1, Math.floor((middle / length) * number))].push(one);
+      passed += one.aspect;
+    }
+    if (rows.every((cells) => cells.length)) yield column(rows.map(row));
+  }
+}
+
+const leaf = (aspect, isInvite = false) => ({ aspect, isInvite });
+
+function row(cells) {
+  if (cells.length === 1) return cells[0];
+  return { aspect: sum(cells.map((cell) => cell.aspect)), across: true, cells };
+}
+
+function column(cells) {
+  if (cells.length === 1) return cells[0];
+  return { aspect: 1 / sum(cells.map((cell) => 1 / cell.aspect)), across: false, cells };
+}
+
+/** The part of the screen that an arrangement of this shape covers, stretched within the crop limit. */
+function blockFor(aspect, { width, height }) {
+  const slack = 1 / (1 - CROP_LIMIT + MARGIN_FOR_GAPS);
+  const blockWidth = Math.min(width, height * aspect * slack);
+  const blockHeight = Math.min(height, (blockWidth / aspect) * slack);
+  const x = (width - blockWidth) / 2;
+  const y = (height - blockHeight) / 2;
+  return { x, y, width: blockWidth, height: blockHeight };
+}
+
+/** The arrangement on the screen with what it costs in looks; null when the invitation has no room. */
+function arrange(tree, block, available, wanted) {
+  const leaves = [];
+  place(tree, block, wanted.gap, leaves);
+  const tiles = leaves.filter((one) => !one.isInvite).map((one) => one.rect);
+  const invite = leaves.find((one) => one.isInvite)?.rect ?? margin(block, wanted);
+  if (!invite || !holds(invite, wanted.invite)) return null;
+  const missing = 1 - tiles.length / available;
+  return { tiles, invite, cost: misfit(block, tree.aspect, wanted) + unevenness(tiles, invite, wanted) + missing };
+}
+
+function place(tree, rect, gap, leaves) {
+  if (!tree.cells) {
+    leaves.push({ ...tree, rect });
+    return;
+  }
+  const share = tree.across ? (cell) => cell.aspect : (cell) => 1 / cell.aspect;
+  const total = sum(tree.cells.map(share));
+  const room = (tree.across ? rect.width : rect.height) - gap * (tree.cells.length - 1);
+  let { x, y } = rect;
+  for (const cell of tree.cells) {
+    const length = (room * share(cell)) / total;
+    const part = tree.across ? { x, y, width: length, height: rect.height } : { x, y, width: rect.width, height: length };
+    place(cell, part, gap, leaves);
+    if (tree.across) x += length + gap;
+    else y += length + gap;
+  }
+}
+
+/** How much of the screen stays uncovered and how much of each picture is cropped. */
+function misfit(block, aspect, { width, height }) {
+  const uncovered = 1 - (block.width * block.height) / (width * height);
+  const cropped = Math.abs(Math.log(block.width / block.height / aspect));
+  return uncovered * 6 + cropped * 3;
+}
+
+/** How different the small ones are, how far the newest is from its share, how much the invitation takes. */
+function unevenness(tiles, invite, { width, height }) {
+  const screen = width * height;
+  const [hero, ...small] = tiles.map((tile) => (tile.width * tile.height) / screen);
+  const sizes = small.map(Math.log);
+  const mean = sum(sizes) / (sizes.length || 1);
+  const spread = Math.sqrt(sum(sizes.map((size) => (size - mean) ** 2)) / (sizes.length || 1));
+  const heroShare = tiles.length > 3 ? HERO_SHARE : HERO_SHARE_AMONG_FEW;
+  return spread + Math.abs(Math.log(hero / heroShare)) * 0.8 + ((invite.width * invite.height) / screen) * 4;
+}
+
+const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
+
+function holds(rect, { tall, wide }) {
+  const fits = (least) => rect.width >= least.width - 1 && rect.height >= least.height - 1;
+  return fits(tall) || fits(wide);
+}
+
+/** The margin at the right of, or below, a block that doesn't fill the screen. */
+function margin(block, { width, height, invite }) {
+  const right = width - block.x - block.width;
+  const bottom = height - block.y - block.height;
+  if (right >= invite.tall.width) return corner({ width, height, invite: { tall: { ...invite.tall, width: right } } });
+  if (bottom < invite.wide.height) return null;
+  return { x: width - invite.wide.width, y: height - bottom, width: invite.wide.width, height: bottom };
+}
+
+function corner({ width, height, invite }) {
+  const { tall } = invite;
+  return { x: width - tall.width, y: height - tall.height, width: tall.width, height: tall.height };
+}
