@@ -1,7 +1,8 @@
-/** A button that turns light into dark and back, and remembers it. Without a choice the system's counts. */
+const CHOICES = ["system", "light", "dark"];
+
+/** A button that goes from the system's theme to light to dark and back, and remembers it. */
 export class ThemeSwitch {
   #button;
-  #system = matchMedia("(prefers-color-scheme: dark)");
 
   /** @param {HTMLButtonElement} button */
   constructor(button) {
@@ -9,33 +10,42 @@ export class ThemeSwitch {
   }
 
   start() {
-    this.#button.addEventListener("click", this.#toggle);
-    this.#system.addEventListener("change", this.#show);
+    this.#button.addEventListener("click", this.#next);
     this.#show();
+    this.#button.hidden = false;
   }
 
   stop() {
-    this.#button.removeEventListener("click", this.#toggle);
-    this.#system.removeEventListener("change", this.#show);
+    this.#button.removeEventListener("click", this.#next);
   }
 
-  #toggle = () => {
-    const theme = this.#isDark() ? "light" : "dark";
-    document.documentElement.dataset.theme = theme;
-    try {
-      localStorage.setItem("theme", theme);
-    } catch {
-      // Storage is forbidden here: the choice holds for this page.
-    }
+  #next = () => {
+    const choice = CHOICES[(CHOICES.indexOf(this.#choice()) + 1) % CHOICES.length];
+    if (choice === "system") delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = choice;
+    remember(choice);
     this.#show();
   };
 
-  #show = () => {
-    this.#button.setAttribute("aria-pressed", String(this.#isDark()));
-  };
+  #show() {
+    const choice = this.#choice();
+    const words = { system: gettext("as the system"), light: gettext("light"), dark: gettext("dark") };
+    const label = interpolate(gettext("Theme: %(choice)s"), { choice: words[choice] }, true);
+    this.#button.dataset.choice = choice;
+    this.#button.setAttribute("aria-label", label);
+    this.#button.title = label;
+  }
 
-  #isDark() {
-    const { theme } = document.documentElement.dataset;
-    return theme ? theme === "dark" : this.#system.matches;
+  #choice() {
+    return document.documentElement.dataset.theme ?? "system";
+  }
+}
+
+function remember(choice) {
+  try {
+    if (choice === "system") localStorage.removeItem("theme");
+    else localStorage.setItem("theme", choice);
+  } catch {
+    // Storage is forbidden here: the choice holds for this page.
   }
 }

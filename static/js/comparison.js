@@ -1,0 +1,59 @@
+import { dimensions, fileSize, saving } from "./format.js";
+
+/**
+ * Original and small version side by side, from the file somebody chose and the card that came of it. The original is
+ * shown from the file itself: it is here already.
+ */
+export class Comparison {
+  #file;
+  #url = null;
+  element;
+
+  constructor({ template, file, card }) {
+    this.#file = file;
+    this.element = template.content.firstElementChild.cloneNode(true);
+    this.#showOriginal(card);
+    this.#fill("result", card.compressed_size, card.compressed_width, card.compressed_height);
+    this.#image("result").src = card.compressed_data ?? card.compressed_url;
+    showSaving(this.element.querySelector(".comparison-saving"), card.reduction_percentage);
+  }
+
+  /** Lets go of the file. */
+  close() {
+    URL.revokeObjectURL(this.#url);
+    this.element.remove();
+  }
+
+  #showOriginal(card) {
+    const image = this.#image("original");
+    this.#url = URL.createObjectURL(this.#file);
+    image.addEventListener("error", () => (image.src = card.original_url), { once: true });
+    image.src = this.#url;
+    this.#fill("original", card.original_size, card.width, card.height);
+  }
+
+  #fill(side, size, width, height) {
+    const figure = this.element.querySelector(`[data-side="${side}"]`);
+    figure.querySelector(".comparison-size").textContent = fileSize(size);
+    figure.querySelector(".comparison-dimensions").textContent = dimensions(width, height);
+    this.element.style.setProperty("--ratio", (width / height).toFixed(4));
+  }
+
+  #image(side) {
+    return this.element.querySelector(`[data-side="${side}"] img`);
+  }
+}
+
+/** "99.9 % smaller", with the figure large, wherever the language puts it. */
+function showSaving(element, percentage) {
+  const text = saving(percentage);
+  const figure = /[\d.,]+\s?%/u.exec(text)?.[0];
+  if (!figure) {
+    element.textContent = text;
+    return;
+  }
+  const [before, after] = text.split(figure);
+  const strong = document.createElement("strong");
+  strong.textContent = figure;
+  element.replaceChildren(before, strong, after);
+}

@@ -1,0 +1,156 @@
+import { CardView } from "./card-view.js";
+import { newPictures } from "./format.js";
+import { ordered } from "./gallery-state.js";
+
+const RENEWAL_CHECK_MS = 30_000;
+
+/**
+ * The grid of pictures, newest first. It draws at most once a frame, touches only the cards that changed, and holds
+ * new ones back while somebody looks further down.
+ */
+export class GalleryView {
+  #options;
+  #list;
+  #pill;
+  #empty;
+  #views = new Map();
+  #owners;
+  #state = null;
+  #revealed = 0;
+  #drawing = null;
+  #renewal = null;
+
+  /**
+   * @param {{section: HTMLElement, template: HTMLTemplateElement, config: object, renew: (ids: string[]) => void,
+   *          onOpen: (id: string) => void, onEmpty: (isEmpty: boolean) => void}} options
+   */
+  constructor(options) {
+    this.#options = options;
+    this.#list = options.section.querySelector("#cards");
+    this.#pill = options.section.querySelector("#pill");
+    this.#empty = options.section.querySelector("#pictures-empty");
+    this.#owners = new Set([options.config.owner]);
+  }
+
+  start() {
+    this.#pill.addEventListener("click", this.#goToNew);
+    this.#list.addEventListener("keydown", this.#move);
+    addEventListener("scroll", this.#onScroll, { passive: true });
+    this.#renewal = setInterval(() => this.#renewRunningOut(), RENEWAL_CHECK_MS);
+  }
+
+  stop() {
+    this.#pill.removeEventListener("click", this.#goToNew);
+    this.#list.removeEventListener("keydown", this.#move);
+    removeEventListener("scroll", this.#onScroll);
+    clearInterval(this.#renewal);
+    cancelAnimationFrame(this.#drawing);
+  }
+
+  /** Draws this state, soon. */
+  show(state) {
+    this.#state = state;
+    this.#drawing ??= requestAnimationFrame(() => this.#draw());
+  }
+
+  /** From now on shows this uploader's failures too: it is the one who looks. */
+  trust(owner) {
+    this.#owners.add(owner);
+  }
+
+  /** The ready card that is `step` places further down from the card with this id, or null. */
+  neighbour(id, step) {
+    const cards = [...this.#views.values()].map(({ card }) => card).filter(({ status }) => status === "ready");
+    const sorted = cards.sort((a, b) => b.position - a.position);
+    const index = sorted.findIndex((card) => card.id === id);
+    return index < 0 ? null : (sorted[index + step] ?? null);
+  }
+
+  /** Puts the focus on the card with this id, if it is shown. */
+  focus(id) {
+    this.#views.get(id)?.focus();
+  }
+
+  #draw() {
+    this.#drawing = null;
+    const visible = ordered(this.#state).filter((card) => this.#maySee(card));
+    const isFirst = this.#list.querySelector(".card--skeleton") !== null;
+    const isLoaded = this.#state.next !== undefined;
+    if (isFirst && !isLoaded && visible.length === 0) return;
+    if (isFirst) this.#list.replaceChildren();
+    const newest = visible[0]?.position ?? 0;
+    if (isFirst || !this.#isScrolledDown()) this.#revealed = newest;
+    const shown = visible.filter(({ id, position }) => position <= this.#revealed || this.#views.has(id));
+    this.#revealed = Math.min(this.#revealed, newest);
+    this.#tellHeldBack(visible.length - shown.length);
+    this.#removeAllBut(new Set(shown.map(({ id }) => id)));
+    this.#place(shown);
+    this.#empty.hidden = visible.length > 0;
+    this.#list.classList.toggle("cards--few", shown.length < 3);
+    this.#options.section.setAttribute("aria-busy", "false");
+    this.#options.onEmpty(visible.length === 0);
+  }
+
+  #maySee({ status, owner }) {
+    return status !== "failed" || this.#options.config.staff || this.#owners.has(owner);
+  }
+
+  #isScrolledDown() {
+    return this.#list.getBoundingClientRect().top < 0;
+  }
+
+  #tellHeldBack(number) {
+    this.#pill.hidden = number === 0;
+    if (number > 0) this.#pill.textContent = newPictures(number);
+  }
+
+  #removeAllBut(ids) {
+    for (const [id, view] of this.#views) {
+      if (ids.has(id)) continue;
+      this.#views.delete(id);
+      view.leave();
+    }
+  }
+
+  #place(cards) {
+    let next = this.#list.firstElementChild;
+    for (const card of cards) {
+      const view = this.#views.get(card.id) ?? this.#add(card);
+      view.patch(card);
+      while (next?.classList.contains("is-leaving")) next = next.nextElementSibling;
+      if (view.element === next) next = next.nextElementSibling;
+      else this.#list.insertBefore(view.element, next);
+    }
+  }
+
+  #add(card) {
+    const { template, config, onOpen, renew } = this.#options;
+    const view = new CardView(card, { template, config, onOpen, renew });
+    this.#views.set(card.id, view);
+    return view;
+  }
+
+  #renewRunningOut() {
+    const ids = [...this.#views.values()].filter((view) => view.isRunningOut).map(({ card }) => card.id);
+    if (ids.length) this.#options.renew(ids);
+  }
+
+  #goToNew = () => {
+    this.#revealed = Infinity;
+    this.#draw();
+    this.#options.section.scrollIntoView({ block: "start" });
+    this.#options.section.focus({ preventScroll: true });
+  };
+
+  #onScroll = () => {
+    if (!this.#pill.hidden && !this.#isScrolledDown()) this.show(this.#state);
+  };
+
+  #move = (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const id = event.target.closest("[data-image-id]")?.dataset.imageId;
+    if (!step || !id) return;
+    const neighbour = this.neighbour(id, step);
+    if (neighbour) this.focus(neighbour.id);
+  };
+}

@@ -1,0 +1,59 @@
+const MOST_TRIES = 3;
+const RENEW_BEFORE_MS = 90_000;
+
+/**
+ * An <img> whose address runs out. It takes a new address only while it has something left to load: a picture that is
+ * on the screen is left alone.
+ */
+export class LoadingPicture {
+  #image;
+  #options;
+  #revision = null;
+  #expires = null;
+  #tries = 0;
+  #failed = false;
+
+  /** @param {{onLoad: () => void, onNeedsUrl: () => void, onGivenUp: () => void}} options */
+  constructor(image, options) {
+    this.#image = image;
+    this.#options = options;
+    image.addEventListener("load", () => this.#loaded());
+    image.addEventListener("error", () => this.#missed());
+  }
+
+  get isLoaded() {
+    return this.#image.complete && this.#image.naturalWidth > 0;
+  }
+
+  /** Whether its address is about to run out before anybody has looked at it. */
+  get isRunningOut() {
+    return this.#expires !== null && !this.isLoaded && this.#expires - Date.now() < RENEW_BEFORE_MS;
+  }
+
+  /** Shows this picture: `url` (and `srcset`) valid until `expires` (ISO time or null), of this revision. */
+  show({ url, srcset = null, expires = null, revision }) {
+    const isOther = revision !== this.#revision;
+    if (isOther) this.#tries = 0;
+    if (!isOther && !this.#failed && !this.isRunningOut) return;
+    this.#revision = revision;
+    this.#expires = expires === null ? null : Date.parse(expires);
+    this.#failed = false;
+    this.#tries += 1;
+    this.#image.hidden = false;
+    if (srcset) this.#image.srcset = srcset;
+    else this.#image.removeAttribute("srcset");
+    this.#image.src = url;
+  }
+
+  #loaded() {
+    this.#tries = 0;
+    this.#image.classList.add("is-loaded");
+    this.#options.onLoad();
+  }
+
+  #missed() {
+    this.#failed = true;
+    if (this.#tries < MOST_TRIES) this.#options.onNeedsUrl();
+    else this.#options.onGivenUp();
+  }
+}

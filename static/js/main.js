@@ -1,0 +1,99 @@
+import { Announcer } from "./announcer.js";
+import { ConnectionBadge } from "./connection-badge.js";
+import { DropZone } from "./drop-zone.js";
+import { GalleryFeed } from "./gallery-feed.js";
+import { GalleryView } from "./gallery-view.js";
+import { LostCards } from "./lost-cards.js";
+import { OlderPages } from "./older-pages.js";
+import { PictureDialog } from "./picture-dialog.js";
+import { ThemeSwitch } from "./theme-switch.js";
+import { UploadQueue } from "./upload-queue.js";
+import { stateText } from "./upload-row.js";
+import { UploadView } from "./upload-view.js";
+import { Viewers } from "./viewers.js";
+
+const find = (id) => document.getElementById(id);
+const config = JSON.parse(find("config").textContent);
+
+const announcer = new Announcer(find("announcements"));
+const badge = new ConnectionBadge({ element: find("connection"), announce: (text) => announcer.say(text) });
+const viewers = new Viewers(find("viewers"));
+
+const feed = new GalleryFeed({
+  config,
+  onConnection: (word) => {
+    badge.show(word);
+    if (word === "live") queue.settle(feed.state);
+  },
+  onViewers: (number) => viewers.show(number),
+  onChange: (state) => {
+    gallery.show(state);
+    queue.settle(state);
+    dialog.update();
+    olderPages.check();
+  },
+});
+
+const gallery = new GalleryView({
+  section: find("gallery"),
+  template: find("card-template"),
+  config,
+  renew: (ids) => feed.renew(ids),
+  onOpen: (id) => dialog.open(id),
+  onEmpty: (isEmpty) => find("page").classList.toggle("is-empty", isEmpty),
+});
+
+const dialog = new PictureDialog({
+  dialog: find("picture-dialog"),
+  find: (id) => feed.state.cards.get(id),
+  neighbour: (id, step) => gallery.neighbour(id, step),
+  renew: (ids) => feed.renew(ids),
+  onClose: (id) => gallery.focus(id),
+});
+
+const olderPages = new OlderPages({
+  end: find("pictures-end"),
+  button: find("pictures-more").querySelector("button"),
+  loadMore: () => feed.loadMore(),
+});
+
+const lostCards = new LostCards({ config, onFound: (card) => feed.add(card) });
+
+const queue = new UploadQueue({
+  config,
+  lookUp: (card) => lostCards.lookUp(card),
+  onAccepted: (card) => {
+    gallery.trust(card.owner);
+    feed.add(card);
+    queue.settle(feed.state);
+  },
+  onChange: (upload) => {
+    uploads.patch(upload);
+    announceEnd(upload);
+  },
+});
+
+const uploads = new UploadView({
+  section: find("uploads"),
+  rowTemplate: find("upload-row-template"),
+  comparisonTemplate: find("comparison-template"),
+  config,
+  fallback: find("file-input"),
+  onCancel: (upload) => queue.cancel(upload),
+  onRetry: (upload) => queue.retry(upload),
+  onDismiss: (upload) => queue.dismiss(upload),
+});
+
+const dropZone = new DropZone({
+  input: find("file-input"),
+  veil: find("drop-veil"),
+  onFiles: (files) => queue.add(files),
+});
+
+function announceEnd(upload) {
+  if (upload.state !== "ready" && upload.state !== "failed") return;
+  announcer.say(`${upload.file.name}: ${stateText(upload, config)}`);
+}
+
+const theme = new ThemeSwitch(find("theme"));
+for (const part of [theme, gallery, dialog, olderPages, uploads, queue, dropZone, feed]) part.start();

@@ -1,0 +1,65 @@
+const AHEAD = "1500px";
+const PAUSE_MS = 3_000;
+
+/** Loads the next page when the end of the gallery comes near. The button does the same by hand, after a failure. */
+export class OlderPages {
+  #end;
+  #button;
+  #loadMore;
+  #observer;
+  #isNear = false;
+  #isLoading = false;
+  #pause = null;
+
+  /** @param {{end: HTMLElement, button: HTMLElement, loadMore: () => Promise<boolean>}} options */
+  constructor({ end, button, loadMore }) {
+    this.#end = end;
+    this.#button = button;
+    this.#loadMore = loadMore;
+    this.#observer = new IntersectionObserver((entries) => this.#look(entries), { rootMargin: AHEAD });
+  }
+
+  start() {
+    this.#observer.observe(this.#end);
+    this.#button.addEventListener("click", this.#load);
+  }
+
+  stop() {
+    this.#observer.disconnect();
+    this.#button.removeEventListener("click", this.#load);
+    clearTimeout(this.#pause);
+  }
+
+  /** Looks again, after the gallery has changed: its end may still be near without having moved. */
+  check() {
+    // Two frames: one in which the change is drawn, one in which the observer reports where the end is now.
+    requestAnimationFrame(() => requestAnimationFrame(() => this.#loadIfNear()));
+  }
+
+  #look(entries) {
+    this.#isNear = entries.at(-1).isIntersecting;
+    this.#loadIfNear();
+  }
+
+  #loadIfNear() {
+    if (this.#isNear && !this.#isLoading && this.#pause === null) this.#load();
+  }
+
+  #load = async () => {
+    if (this.#isLoading) return;
+    this.#isLoading = true;
+    try {
+      const wasMore = await this.#loadMore();
+      if (wasMore) this.check();
+      this.#button.parentElement.hidden = true;
+    } catch {
+      this.#button.parentElement.hidden = false;
+      this.#pause = setTimeout(() => {
+        this.#pause = null;
+        this.check();
+      }, PAUSE_MS);
+    } finally {
+      this.#isLoading = false;
+    }
+  };
+}

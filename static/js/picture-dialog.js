@@ -1,0 +1,133 @@
+import { dimensions, fileSize, moment, saving } from "./format.js";
+import { showName } from "./file-name.js";
+import { LoadingPicture } from "./loading-picture.js";
+
+/** One picture, large, with its facts. Arrows go to its neighbours, Escape closes. */
+export class PictureDialog {
+  #dialog;
+  #options;
+  #parts;
+  #picture;
+  #id = null;
+
+  /**
+   * @param {{dialog: HTMLDialogElement, find: (id: string) => object|undefined, renew: (ids: string[]) => void,
+   *          neighbour: (id: string, step: number) => object|null, onClose: (id: string) => void}} options
+   */
+  constructor(options) {
+    this.#options = options;
+    this.#dialog = options.dialog;
+    this.#parts = collect(this.#dialog);
+    this.#picture = new LoadingPicture(this.#parts.original, {
+      onLoad: () => this.#reveal(),
+      onNeedsUrl: () => options.renew([this.#id]),
+      onGivenUp: () => this.#note(gettext("This picture can't be shown right now.")),
+    });
+  }
+
+  start() {
+    this.#parts.newer.addEventListener("click", this.#goNewer);
+    this.#parts.older.addEventListener("click", this.#goOlder);
+    this.#parts.close.addEventListener("click", this.#close);
+    this.#dialog.addEventListener("click", this.#closeOutside);
+    this.#dialog.addEventListener("keydown", this.#onKey);
+    this.#dialog.addEventListener("close", this.#onClose);
+  }
+
+  stop() {
+    this.#parts.newer.removeEventListener("click", this.#goNewer);
+    this.#parts.older.removeEventListener("click", this.#goOlder);
+    this.#parts.close.removeEventListener("click", this.#close);
+    this.#dialog.removeEventListener("click", this.#closeOutside);
+    this.#dialog.removeEventListener("keydown", this.#onKey);
+    this.#dialog.removeEventListener("close", this.#onClose);
+  }
+
+  /** Opens the picture with this id. */
+  open(id) {
+    this.#show(this.#options.find(id));
+    this.#dialog.showModal();
+  }
+
+  /** Takes over what changed while a picture is open; one that was removed makes room for its neighbour. */
+  update() {
+    if (!this.#dialog.open) return;
+    const card = this.#options.find(this.#id);
+    if (card?.status === "ready") this.#show(card);
+    else this.#close();
+  }
+
+  #show(card) {
+    this.#id = card.id;
+    showName(this.#parts.name, card.original_name);
+    this.#parts.originalFacts.textContent = `${fileSize(card.original_size)}, ${dimensions(card.width, card.height)}`;
+    this.#parts.smallFacts.textContent = `${fileSize(card.compressed_size)}, ${dimensions(card.compressed_width, card.compressed_height)}`;
+    this.#parts.saving.textContent = saving(card.reduction_percentage);
+    this.#parts.added.textContent = moment(card.created_at);
+    // Not `disabled`: that would drop the focus, and the arrow keys with it, at the end of the gallery.
+    this.#parts.newer.ariaDisabled = String(this.#options.neighbour(card.id, -1) === null);
+    this.#parts.older.ariaDisabled = String(this.#options.neighbour(card.id, 1) === null);
+    this.#showPicture(card);
+  }
+
+  #showPicture(card) {
+    const { original } = this.#parts;
+    const small = card.compressed_data ?? card.compressed_url;
+    if (original.dataset.shown !== card.id) {
+      original.dataset.shown = card.id;
+      original.alt = card.original_name;
+      original.style.setProperty("background-image", `url("${small}")`);
+      this.#note("");
+    }
+    this.#picture.show({ url: card.original_url, srcset: card.srcset, expires: card.urls_expire_at, revision: `${card.id} ${card.revision}` });
+    if (this.#picture.isRunningOut) this.#options.renew([card.id]);
+  }
+
+  #reveal() {
+    this.#parts.original.style.removeProperty("background-image");
+    this.#note("");
+  }
+
+  #note(text) {
+    this.#parts.note.hidden = text === "";
+    this.#parts.note.textContent = text;
+  }
+
+  #step(step) {
+    const card = this.#options.neighbour(this.#id, step);
+    if (card) this.#show(card);
+  }
+
+  #goNewer = () => this.#step(-1);
+
+  #goOlder = () => this.#step(1);
+
+  #close = () => this.#dialog.close();
+
+  #closeOutside = ({ target }) => {
+    if (target === this.#dialog || target.classList.contains("picture-stage")) this.#close();
+  };
+
+  #onKey = ({ key }) => {
+    if (key === "ArrowLeft") this.#step(-1);
+    if (key === "ArrowRight") this.#step(1);
+  };
+
+  #onClose = () => this.#options.onClose(this.#id);
+}
+
+function collect(dialog) {
+  const find = (name) => dialog.querySelector(`.${name}`);
+  return {
+    original: find("picture-original"),
+    note: find("picture-note"),
+    newer: find("picture-newer"),
+    older: find("picture-older"),
+    close: find("picture-close"),
+    name: find("name"),
+    originalFacts: find("picture-original-facts"),
+    smallFacts: find("picture-small-facts"),
+    saving: find("picture-saving"),
+    added: find("picture-added"),
+  };
+}

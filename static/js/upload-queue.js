@@ -1,0 +1,188 @@
+import { Backoff } from "./backoff.js";
+import { csrfToken, refreshCsrfToken } from "./csrf-token.js";
+import { isReadable, problemWith } from "./upload-checks.js";
+import { uploadKey } from "./upload-key.js";
+import { sendFile } from "./upload-request.js";
+
+const AT_ONCE = 3;
+const IN_FLIGHT = new Set(["uploading", "complete", "held", "offline"]);
+/** Problems that another attempt may not meet. */
+const PASSING = new Set(["storage_full", "unavailable", "csrf_failed", "forbidden", "processing_failed", "conflict", "unknown"]);
+
+/**
+ * The files somebody chose, on their way: a few at once, again after a lost connection, in their turn when the server
+ * asks to wait.
+ *
+ * @typedef {{key: string, file: File, state: UploadState, progress: number, code: string, detail: string,
+ *            card: object|null}} Upload  `progress` from 0 to 1; `card` once the server has accepted the file
+ * @typedef {"waiting"|"uploading"|"complete"|"held"|"offline"|"processing"|"ready"|"failed"|"cancelled"} UploadState
+ *   complete: all bytes sent, no answer yet; held: the server asked to wait; offline: it can't be reached
+ */
+export class UploadQueue {
+  #config;
+  #options;
+  #uploads = new Set();
+  #interrupts = new Map();
+
+  /**
+   * @param {{config: object, onChange: (upload: Upload) => void, onAccepted: (card: object) => void,
+   *          lookUp: (card: object) => Promise<void>}} options
+   *   `lookUp` fetches a card that the feed lost sight of
+   */
+  constructor({ config, onChange, onAccepted, lookUp }) {
+    this.#config = config;
+    this.#options = { onChange, onAccepted, lookUp };
+  }
+
+  start() {
+    addEventListener("online", this.#hasten);
+    addEventListener("beforeunload", this.#warn);
+  }
+
+  stop() {
+    removeEventListener("online", this.#hasten);
+    removeEventListener("beforeunload", this.#warn);
+    for (const upload of this.#uploads) this.cancel(upload);
+  }
+
+  /** Takes in files; those that can't be pictures fail at once. Returns their uploads. */
+  add(files) {
+    const added = Array.from(files, (file) => {
+      const upload = { key: uploadKey(), file, state: "waiting", progress: 0, code: "", detail: "", card: null };
+      this.#uploads.add(upload);
+      const problem = problemWith(file, this.#config.max_bytes);
+      if (problem) this.#fail(upload, problem);
+      else this.#options.onChange(upload);
+      return upload;
+    });
+    this.#startNext();
+    return added;
+  }
+
+  /** Whether giving up is still possible: nothing was accepted yet. */
+  static canCancel({ state }) {
+    return ["waiting", "uploading", "held", "offline"].includes(state);
+  }
+
+  /** Whether trying again makes sense. */
+  static canRetry({ state, code }) {
+    return state === "cancelled" || (state === "failed" && PASSING.has(code));
+  }
+
+  cancel(upload) {
+    if (!UploadQueue.canCancel(upload)) return;
+    this.#become(upload, { state: "cancelled" });
+    this.#interrupts.get(upload)?.();
+    this.#startNext();
+  }
+
+  retry(upload) {
+    if (!UploadQueue.canRetry(upload)) return;
+    // A key that the server has a picture for would only bring the same answer again.
+    const key = upload.card || upload.code === "conflict" ? uploadKey() : upload.key;
+    this.#become(upload, { key, state: "waiting", progress: 0, code: "", detail: "", card: null });
+    this.#startNext();
+  }
+
+  dismiss(upload) {
+    this.cancel(upload);
+    this.#uploads.delete(upload);
+  }
+
+  /** Looks in the state of the gallery for pictures that are done. */
+  settle(state) {
+    for (const upload of this.#uploads) {
+      if (upload.state !== "processing") continue;
+      const card = state.cards.get(upload.card.id);
+      if (card?.status === "ready") this.#become(upload, { state: "ready", card });
+      else if (card?.status === "failed") this.#fail(upload, card.error ?? "processing_failed", "", card);
+      else if (state.removed.has(upload.card.id)) this.#fail(upload, "not_found");
+      else if (!card) this.#options.lookUp(upload.card);
+    }
+  }
+
+  #startNext() {
+    const uploads = [...this.#uploads];
+    const free = AT_ONCE - uploads.filter(({ state }) => IN_FLIGHT.has(state)).length;
+    const next = uploads.filter(({ state }) => state === "waiting").slice(0, Math.max(0, free));
+    for (const upload of next) this.#deliver(upload);
+  }
+
+  async #deliver(upload) {
+    const backoff = new Backoff();
+    let isTokenFresh = false;
+    while (upload.state !== "cancelled") {
+      const answer = await this.#attempt(upload);
+      if (upload.state === "cancelled") break;
+      if (answer.kind === "accepted") {
+        this.#accept(upload, answer.card);
+      } else if (answer.kind === "later") {
+        await this.#pause(upload, "held", answer.seconds * 1000);
+        continue;
+      } else if (answer.kind === "unreachable" && (await isReadable(upload.file))) {
+        await this.#pause(upload, "offline", backoff.next());
+        continue;
+      } else if (answer.code === "csrf_failed" && !isTokenFresh && (await refreshCsrfToken())) {
+        isTokenFresh = true;
+        continue;
+      } else {
+        this.#fail(upload, answer.code ?? "unreadable_file", answer.detail);
+      }
+      break;
+    }
+    this.#startNext();
+  }
+
+  async #attempt(upload) {
+    this.#become(upload, { state: "uploading", progress: 0 });
+    const { answer, cancel } = sendFile({
+      url: this.#config.upload_url,
+      token: csrfToken(),
+      fields: { gallery: this.#config.gallery, key: upload.key },
+      file: upload.file,
+      onProgress: (progress) => this.#become(upload, { progress }),
+      onSent: () => this.#become(upload, { state: "complete", progress: 1 }),
+    });
+    this.#interrupts.set(upload, cancel);
+    const result = await answer;
+    this.#interrupts.delete(upload);
+    return result;
+  }
+
+  async #pause(upload, state, milliseconds) {
+    if (upload.state === "cancelled") return;
+    this.#become(upload, { state, progress: 0 });
+    await new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.#interrupts.set(upload, () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+    this.#interrupts.delete(upload);
+  }
+
+  #accept(upload, card) {
+    this.#become(upload, { state: "processing", progress: 1, card });
+    this.#options.onAccepted(card);
+  }
+
+  #fail(upload, code, detail = "", card = upload.card) {
+    this.#become(upload, { state: "failed", code, detail, card });
+  }
+
+  #become(upload, change) {
+    if (upload.state === "cancelled" && change.state !== "waiting") return;
+    Object.assign(upload, change);
+    this.#options.onChange(upload);
+  }
+
+  #hasten = () => {
+    for (const upload of this.#uploads) if (upload.state === "offline") this.#interrupts.get(upload)?.();
+  };
+
+  #warn = (event) => {
+    const isBusy = [...this.#uploads].some(({ state }) => state === "waiting" || IN_FLIGHT.has(state));
+    if (isBusy) event.preventDefault();
+  };
+}

@@ -1,0 +1,136 @@
+import { Comparison } from "./comparison.js";
+import { errorText, fileSize, percent, saving } from "./format.js";
+import { showName } from "./file-name.js";
+import { drawPreview } from "./preview.js";
+import { UploadQueue } from "./upload-queue.js";
+
+/** One file in "Your uploads": what it is, how far it has come, what can be done about it. */
+export class UploadRow {
+  #upload;
+  #options;
+  #parts;
+  #comparison = null;
+  element;
+
+  /**
+   * @param {{rowTemplate: HTMLTemplateElement, comparisonTemplate: HTMLTemplateElement, config: object,
+   *          onCancel: () => void, onRetry: () => void, onDismiss: () => void}} options
+   */
+  constructor(upload, options) {
+    this.#upload = upload;
+    this.#options = options;
+    this.element = options.rowTemplate.content.firstElementChild.cloneNode(true);
+    this.#parts = collect(this.element);
+    showName(this.#parts.name, upload.file.name);
+    this.#parts.size.textContent = fileSize(upload.file.size);
+    this.#nameControls();
+    this.#parts.compare.addEventListener("click", () => this.toggle());
+    this.#parts.cancel.addEventListener("click", () => this.#press(options.onCancel));
+    this.#parts.retry.addEventListener("click", () => this.#press(options.onRetry));
+    this.#parts.dismiss.addEventListener("click", () => options.onDismiss());
+    this.#showPreview();
+    this.patch();
+  }
+
+  get isOpen() {
+    return this.#comparison !== null;
+  }
+
+  /** Shows the upload as it is now. */
+  patch() {
+    const { state, progress } = this.#upload;
+    this.element.dataset.state = state;
+    this.#parts.fill.style.setProperty("--progress", progress.toFixed(4));
+    this.#parts.bar.setAttribute("aria-valuenow", Math.round(progress * 100));
+    this.#parts.bar.hidden = ["ready", "failed", "cancelled"].includes(state);
+    this.#parts.state.textContent = stateText(this.#upload, this.#options.config);
+    this.#parts.compare.hidden = state !== "ready";
+    this.#parts.cancel.hidden = !UploadQueue.canCancel(this.#upload);
+    this.#parts.retry.hidden = !UploadQueue.canRetry(this.#upload);
+    this.#parts.dismiss.hidden = !["ready", "failed", "cancelled"].includes(state);
+    if (state !== "ready") this.#close();
+  }
+
+  /** Opens or closes the comparison. */
+  toggle() {
+    if (this.isOpen) this.#close();
+    else this.#open();
+  }
+
+  /** Lets go of everything the row holds. */
+  remove() {
+    this.#close();
+    this.element.remove();
+  }
+
+  #open() {
+    const { file, card } = this.#upload;
+    this.#comparison = new Comparison({ template: this.#options.comparisonTemplate, file, card });
+    this.element.append(this.#comparison.element);
+    this.#tellOpen();
+  }
+
+  #close() {
+    this.#comparison?.close();
+    this.#comparison = null;
+    this.#tellOpen();
+  }
+
+  #tellOpen() {
+    this.element.classList.toggle("is-open", this.isOpen);
+    this.#parts.compare.setAttribute("aria-expanded", String(this.isOpen));
+  }
+
+  /** The pressed button goes away; the focus goes to the one that takes its place. */
+  #press(act) {
+    act();
+    [this.#parts.retry, this.#parts.cancel].find((button) => !button.hidden)?.focus();
+  }
+
+  #nameControls() {
+    const { name } = this.#upload.file;
+    this.#parts.bar.setAttribute("aria-label", name);
+    for (const button of [this.#parts.compare, this.#parts.retry, this.#parts.cancel, this.#parts.dismiss]) {
+      button.setAttribute("aria-label", `${button.textContent.trim()}: ${name}`);
+    }
+  }
+
+  async #showPreview() {
+    const { canvas } = this.#parts;
+    if (!(await drawPreview(this.#upload.file, canvas))) return;
+    canvas.hidden = false;
+    canvas.previousElementSibling.setAttribute("hidden", "");
+  }
+}
+
+/** What an upload is doing, in words. */
+export function stateText({ state, progress, code, detail, card }, config) {
+  const texts = {
+    waiting: () => gettext("Waiting"),
+    uploading: () => interpolate(gettext("Uploading, %(percentage)s"), { percentage: percent(Math.floor(progress * 100)) }, true),
+    complete: () => gettext("Uploaded"),
+    held: () => errorText("rate_limited"),
+    offline: () => gettext("No connection; it goes on by itself"),
+    processing: () => gettext("Making the small version"),
+    ready: () => saving(card.reduction_percentage),
+    failed: () => (code === "unknown" && detail ? detail : errorText(code, config)),
+    cancelled: () => gettext("Cancelled"),
+  };
+  return texts[state]();
+}
+
+function collect(element) {
+  const find = (name) => element.querySelector(`.${name}`);
+  return {
+    canvas: element.querySelector("canvas"),
+    name: find("name"),
+    size: find("upload-size"),
+    bar: find("upload-bar"),
+    fill: find("upload-fill"),
+    state: find("upload-state"),
+    compare: find("upload-compare"),
+    retry: find("upload-retry"),
+    cancel: find("upload-cancel"),
+    dismiss: find("upload-dismiss"),
+  };
+}

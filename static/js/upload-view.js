@@ -1,0 +1,111 @@
+import { count } from "./format.js";
+import { UploadRow } from "./upload-row.js";
+
+const OPEN_BY_THEMSELVES = 3;
+const MANY_ROWS = 8;
+const FINISHED = new Set(["ready", "failed", "cancelled"]);
+
+/** "Your uploads": a row for each file. A long list shows only what is moving, until asked for all of it. */
+export class UploadView {
+  #section;
+  #options;
+  #rows = new Map();
+  #showsAll = false;
+  #parts;
+
+  /**
+   * @param {{section: HTMLElement, rowTemplate: HTMLTemplateElement, comparisonTemplate: HTMLTemplateElement,
+   *          config: object, onCancel: Function, onRetry: Function, onDismiss: Function, fallback: HTMLElement}} options
+   *   the callbacks get the upload; `fallback` takes the focus when the last row goes
+   */
+  constructor(options) {
+    this.#options = options;
+    this.#section = options.section;
+    this.#parts = {
+      list: this.#section.querySelector("#uploads-list"),
+      count: this.#section.querySelector("#uploads-count"),
+      all: this.#section.querySelector("#uploads-all"),
+      clear: this.#section.querySelector("#uploads-clear"),
+    };
+  }
+
+  start() {
+    this.#parts.all.addEventListener("click", this.#toggleAll);
+    this.#parts.clear.addEventListener("click", this.#clear);
+  }
+
+  stop() {
+    this.#parts.all.removeEventListener("click", this.#toggleAll);
+    this.#parts.clear.removeEventListener("click", this.#clear);
+  }
+
+  /** Shows an upload as it is now. */
+  patch(upload) {
+    const known = this.#rows.get(upload);
+    const row = known ?? this.#add(upload);
+    const wasReady = row.element.dataset.state === "ready";
+    if (known) row.patch();
+    if (upload.state === "ready" && !wasReady && this.#openRows() < OPEN_BY_THEMSELVES) row.toggle();
+    this.#summarise();
+  }
+
+  #add(upload) {
+    const { rowTemplate, comparisonTemplate, config, onCancel, onRetry } = this.#options;
+    const row = new UploadRow(upload, {
+      rowTemplate,
+      comparisonTemplate,
+      config,
+      onCancel: () => onCancel(upload),
+      onRetry: () => onRetry(upload),
+      onDismiss: () => this.#dismiss(upload),
+    });
+    this.#rows.set(upload, row);
+    this.#parts.list.append(row.element);
+    return row;
+  }
+
+  #dismiss(upload) {
+    const row = this.#rows.get(upload);
+    const near = row.element.nextElementSibling ?? row.element.previousElementSibling;
+    const next = near?.querySelector("button:not([hidden])") ?? this.#options.fallback;
+    this.#forget(upload);
+    this.#summarise();
+    next.focus();
+  }
+
+  #forget(upload) {
+    this.#rows.get(upload).remove();
+    this.#rows.delete(upload);
+    this.#options.onDismiss(upload);
+  }
+
+  #summarise() {
+    const uploads = [...this.#rows.keys()];
+    const finished = uploads.filter(({ state }) => FINISHED.has(state)).length;
+    const isLong = uploads.length > MANY_ROWS;
+    const numbers = { done: count(finished), all: count(uploads.length) };
+    this.#section.hidden = uploads.length === 0;
+    this.#parts.count.textContent =
+      uploads.length > 1 ? interpolate(gettext("%(done)s of %(all)s done"), numbers, true) : "";
+    this.#parts.clear.hidden = finished < 2;
+    this.#parts.all.hidden = !isLong;
+    this.#parts.all.setAttribute("aria-expanded", String(this.#showsAll));
+    this.#parts.all.textContent = this.#showsAll ? gettext("Show fewer") : gettext("Show all");
+    this.#parts.list.classList.toggle("is-short", isLong && !this.#showsAll);
+  }
+
+  #openRows() {
+    return [...this.#rows.values()].filter(({ isOpen }) => isOpen).length;
+  }
+
+  #toggleAll = () => {
+    this.#showsAll = !this.#showsAll;
+    this.#summarise();
+  };
+
+  #clear = () => {
+    for (const upload of this.#rows.keys()) if (FINISHED.has(upload.state)) this.#forget(upload);
+    this.#summarise();
+    this.#options.fallback.focus();
+  };
+}
