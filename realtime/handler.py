@@ -1,0 +1,94 @@
+"""Django under ASGI with a bound: at most 16 requests at work at once, on threads that keep their connections."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import Context, copy_context
+from typing import Any, BinaryIO, TypeVar
+
+from django.core import signals
+from django.core.exceptions import RequestAborted
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
+from django.http import FileResponse
+from django.urls import set_script_prefix
+
+from .upload_cap import WHOLE_BODY
+
+THREADS = 16
+T = TypeVar("T")
+
+
+class BoundedHandler(ASGIHandler):
+    """Runs the whole of a Django request, middleware and view, in one of a fixed number of threads.
+
+    Bodies arrive on the event loop, so a slow upload holds no thread. Signals of a request are sent in its thread,
+    which is where Django looks after that thread's database connections.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="django")
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        """Build the chain for plain threads, whatever the base class asks for."""
+        super().load_middleware(is_async=False)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one HTTP request; stop when its client goes away."""
+        try:
+            body: Any = (scope.get("extensions") or {}).pop(WHOLE_BODY, None) or await self.read_body(receive)
+        except RequestAborted:
+            return
+        answering = asyncio.ensure_future(self.answer(scope, body, send))
+        leaving = asyncio.ensure_future(receive())  # after the body only http.disconnect can come
+        try:
+            await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            if answering.done():
+                answering.result()
+            else:
+                answering.cancel()
+
+    async def answer(self, scope: Any, body: BinaryIO, send: Any) -> None:
+        """Make the response in a thread and send it."""
+        context = copy_context()
+        work = self.start(context, self.respond, scope, body)
+        work.add_done_callback(lambda done: body.close() if done.cancelled() else None)
+        response = await asyncio.wrap_future(work)
+        if not response.streaming:
+            await self.send_response(response, send)
+            return
+        try:
+            if not response.is_async:
+                response.streaming_content = self.pieces(context.copy(), iter(response.streaming_content))
+            await self.send_response(response, send)
+        finally:
+            self.start(context.copy(), response.close)
+
+    def start(self, context: Context, function: Callable[..., T], *args: Any) -> Future[T]:
+        """Run `function` in a thread, with the language and whatever else the context holds."""
+        return self.threads.submit(context.run, function, *args)
+
+    def respond(self, scope: Any, body: BinaryIO) -> Any:
+        """The response to a request with this body. A response that doesn't stream is complete, and closed."""
+        try:
+            set_script_prefix(get_script_prefix(scope))
+            signals.request_started.send(sender=self.__class__, scope=scope)
+            request, response = self.create_request(scope, body)
+            answer: Any = self.get_response(request) if request else response
+        except BaseException:
+            body.close()
+            raise
+        answer._handler_class = self.__class__
+        if isinstance(answer, FileResponse):
+            answer.block_size = self.chunk_size
+        if not answer.streaming:
+            answer.close()
+            body.close()
+        return answer
+
+    async def pieces(self, context: Context, parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+        """What a synchronous stream yields, each piece made in a thread."""
+        while (part := await asyncio.wrap_future(self.start(context, next, parts, None))) is not None:
+            yield part

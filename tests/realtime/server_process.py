@@ -1,0 +1,221 @@
+"""A server in a process of its own, for tests that need real sockets, signals and a memory of its own to measure.
+
+As a program: serves a small application on a free port, prints the port, and runs until it is told to stop.
+"""
+
+import argparse
+import asyncio
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+ROOT = Path(__file__).resolve().parents[2]
+MAX_BODY_BYTES = 5 * 1024 * 1024 + 64 * 1024
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """Echo websockets; answer HTTP with the number of bytes received, slowly or never where the path says so."""
+    if scope["type"] == "websocket":
+        await echo(receive, send)
+        return
+    if scope["path"].startswith("/called"):
+        await respond(send, str(application.calls))
+        return
+    application.calls += 1
+    size = 0
+    while (message := await receive())["type"] == "http.request":
+        size += len(message["body"])
+        if not message["more_body"]:
+            break
+    if scope["path"] == "/slow":
+        print("working", flush=True)
+        await asyncio.sleep(1)
+    if scope["path"] == "/stuck":
+        print("working", flush=True)
+        threading.Thread(target=threading.Event().wait).start()
+        await asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
+    await respond(send, str(size))
+
+
+application.calls = 0
+
+
+async def echo(receive: Any, send: Any) -> None:
+    """Accept a websocket and send every text back; `close 1008` closes with that code, `flood` sends without end."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        text = message["text"]
+        if text.startswith("close "):
+            await send({"type": "websocket.close", "code": int(text.removeprefix("close "))})
+        elif text == "flood":
+            for _ in range(100):
+                await send({"type": "websocket.send", "text": "x" * 100_000})
+        else:
+            await send({"type": "websocket.send", "text": text})
+    print("disconnected", flush=True)
+
+
+async def respond(send: Any, text: str) -> None:
+    """A small complete answer."""
+    headers = [(b"content-length", str(len(text)).encode()), (b"content-type", b"text/plain")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": text.encode()})
+
+
+class ServerProcess:
+    """A running server: its port, its output, its memory."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.lines: list[str] = []
+        self.port = int(self.wait_for_line("serving on ").removeprefix("serving on "))
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self.process.pid
+
+    def wait_for_line(self, beginning: str) -> str:
+        """The next line of output that begins so."""
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+            if line.startswith(beginning):
+                return line.rstrip("\n")
+        raise AssertionError(f"no line begins with {beginning!r}:\n" + "\n".join(self.lines))
+
+    def peak_memory_bytes(self) -> int:
+        """The most memory it ever held (resident set)."""
+        return memory_line(self.pid, "VmHWM")
+
+    def memory_bytes(self) -> int:
+        """The memory it holds now (resident set)."""
+        return memory_line(self.pid, "VmRSS")
+
+    def cpu_seconds(self) -> float:
+        """The processor time used up to now."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end. Returns the exit code; the rest of the output is in `lines`."""
+        self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for the end. Returns the exit code."""
+        rest, _ = self.process.communicate(timeout=30)
+        self.lines += rest.splitlines()
+        return self.process.returncode
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+def memory_line(pid: int, name: str) -> int:
+    """One of the figures of /proc/<pid>/status, in bytes."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith(name + ":"))
+
+
+@contextmanager
+def started(directory: Path, *arguments: str, server: str = "daphne") -> Iterator[ServerProcess]:
+    """Start the server with its data in `directory`; it is gone when the block ends."""
+    command = [sys.executable, "-m", "tests.realtime.server_process", server, *arguments]
+    environment = {**os.environ, "DATA_DIR": str(directory), "LANGUAGE_CODE": "en", "PYTHONUNBUFFERED": "1"}
+    with ServerProcess(
+        subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+    ) as process:
+        yield process
+
+
+def main() -> int:
+    """Serve until told to stop."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("server", choices=["daphne", "uvicorn"])
+    parser.add_argument("--disk-reserve-bytes", type=int)
+    parser.add_argument("--file-size-limit", type=int, help="writing more to one file fails, as on a full disk")
+    parser.add_argument("--watchdog-seconds", type=float)
+    parser.add_argument("--stop-seconds", type=float)
+    parser.add_argument("--fail", action="store_true", help="the start fails")
+    options = parser.parse_args()
+    prepare(options)
+    return serve_daphne(options) if options.server == "daphne" else serve_uvicorn()
+
+
+def prepare(options: argparse.Namespace) -> None:
+    """Set Django up, and what would otherwise need a full disk or a long wait."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
+    import django
+
+    django.setup()
+    from django.conf import settings
+
+    from realtime import server, upload_cap
+
+    settings.MEDIA_ROOT.mkdir(parents=True, exist_ok=True)
+    if options.disk_reserve_bytes:
+        upload_cap.DISK_RESERVE_BYTES = options.disk_reserve_bytes
+    if options.file_size_limit:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (options.file_size_limit,) * 2)
+    if options.watchdog_seconds:
+        server.WATCHDOG_SECONDS = options.watchdog_seconds
+    if options.stop_seconds:
+        server.STOP_SECONDS = options.stop_seconds
+
+
+def serve_daphne(options: argparse.Namespace) -> int:
+    """Serve with the project's own server."""
+    from realtime.server import Server, listen
+
+    async def start() -> None:
+        if options.fail:
+            raise RuntimeError("the worker has no legs")
+
+    async def stop() -> None:
+        print("stopped", flush=True)
+
+    listener = listen("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    server = Server(
+        application,
+        listener,
+        max_body_bytes=MAX_BODY_BYTES,
+        on_start=start,
+        on_ready=lambda: print(f"serving on {port}", flush=True),
+        on_stop=stop,
+    )
+    return server.run()
+
+
+def serve_uvicorn() -> int:
+    """Serve the same application, capped, with another ASGI server."""
+    import uvicorn
+
+    from realtime.server import listen
+    from realtime.upload_cap import UploadCap
+
+    listener = listen("127.0.0.1", 0)
+    print(f"serving on {listener.getsockname()[1]}", flush=True)
+    config = uvicorn.Config(UploadCap(application, MAX_BODY_BYTES), log_config=None, lifespan="off")
+    uvicorn.Server(config).run(sockets=[listener])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
