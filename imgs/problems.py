@@ -1,6 +1,7 @@
 """What is said to somebody whose request can't be done: a stable code, a status, a sentence (RFC 9457)."""
 
 import json
+import logging
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -10,6 +11,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 CONTENT_TYPE = "application/problem+json"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
@@ -23,7 +26,13 @@ class Problem(Exception):
 
     def as_json(self) -> dict[str, Any]:
         """The problem document."""
-        return {"type": "about:blank", "title": self.status.phrase, "status": self.status, "code": self.code, "detail": str(self.detail)}
+        return {
+            "type": "about:blank",
+            "title": self.status.phrase,
+            "status": self.status,
+            "code": self.code,
+            "detail": str(self.detail),
+        }
 
     def response(self) -> HttpResponse:
         """The whole HTTP answer."""
@@ -33,9 +42,17 @@ class Problem(Exception):
         return response
 
 
+def answer(problem: Problem, *, path: str, address: str, **facts: Any) -> HttpResponse:
+    """The response to a request that can't be done, and the one log line about it."""
+    log.warning("refused", extra={"code": problem.code, "path": path, "address": address, **facts})
+    return problem.response()
+
+
 def missing_file() -> Problem:
     """No file in the field `image`, or an empty one."""
-    return Problem("missing_file", HTTPStatus.BAD_REQUEST, _("Choose a picture to upload; none arrived, or it was empty."))
+    return Problem(
+        "missing_file", HTTPStatus.BAD_REQUEST, _("Choose a picture to upload; none arrived, or it was empty.")
+    )
 
 
 def bad_request() -> Problem:
@@ -45,7 +62,9 @@ def bad_request() -> Problem:
 
 def csrf_failed() -> Problem:
     """The CSRF token is missing or is another visitor's."""
-    return Problem("csrf_failed", HTTPStatus.FORBIDDEN, _("This page is too old to upload from. Reload it and try again."))
+    return Problem(
+        "csrf_failed", HTTPStatus.FORBIDDEN, _("This page is too old to upload from. Reload it and try again.")
+    )
 
 
 def not_found() -> Problem:
@@ -103,9 +122,28 @@ def rate_limited(retry_after_seconds: int) -> Problem:
 
 def unavailable() -> Problem:
     """Database or storage can't be reached right now."""
-    return Problem("unavailable", HTTPStatus.SERVICE_UNAVAILABLE, _("The gallery can't be reached right now. Try again soon."), 2)
+    return Problem(
+        "unavailable", HTTPStatus.SERVICE_UNAVAILABLE, _("The gallery can't be reached right now. Try again soon."), 2
+    )
 
 
 def storage_full() -> Problem:
     """No room for another picture."""
     return Problem("storage_full", HTTPStatus.INSUFFICIENT_STORAGE, _("There is no room for more pictures right now."))
+
+
+def forged_url() -> Problem:
+    """An image URL whose signature is not ours."""
+    return Problem("forged_url", HTTPStatus.FORBIDDEN, _("This address is not valid."))
+
+
+def expired_url() -> Problem:
+    """An image URL whose time has run out."""
+    return Problem("expired_url", HTTPStatus.GONE, _("This address has run out. Open the gallery for a new one."))
+
+
+def invalid_parameter() -> Problem:
+    """A parameter of the API that is not what its documentation says."""
+    return Problem(
+        "invalid_parameter", HTTPStatus.UNPROCESSABLE_ENTITY, _("A parameter has a value that is not possible.")
+    )

@@ -6,7 +6,7 @@ STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "
 
 
 class LineFormatter(logging.Formatter):
-    """One line per event, also when a value a stranger chose has line breaks in it; a stack trace follows if there is one."""
+    """One line per event, even when a stranger's file name has line breaks in it; a stack trace may follow."""
 
     default_msec_format = "%s.%03d"
 

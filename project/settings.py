@@ -106,10 +106,19 @@ def machine_addresses() -> list[str]:
     return list(dict.fromkeys(address for address in found if not address.startswith("127.")))
 
 
+def folder(path: Path) -> Path:
+    """The folder, made if it is not there."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(f"DATA_DIR must be a folder that can be written to: {error}") from None
+    return path
+
+
 def kept_secret_key(path: Path) -> str:
     """The secret key of an embedded installation: made once, readable by its owner alone."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        folder(path.parent)
         unfinished = path.with_name(f"{path.name}.{os.getpid()}")
         unfinished.touch(mode=0o600)
         unfinished.write_text(secrets.token_urlsafe(50))
@@ -158,7 +167,7 @@ ALLOWED_HOSTS = variable(
     words,
     ["localhost", ".localhost", "127.0.0.1", "[::1]", socket.gethostname().lower(), *MACHINE_ADDRESSES],
 )
-CSRF_TRUSTED_ORIGINS = variable("CSRF_TRUSTED_ORIGINS", words, [])
+CSRF_TRUSTED_ORIGINS: list[str] = variable("CSRF_TRUSTED_ORIGINS", words, [])
 
 INSTALLED_APPS = [
     "daphne",
@@ -168,11 +177,11 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "realtime",  # before channels: its `runworker` takes the place of theirs
     "channels",
     "csp",
     "ninja",
     "imgs",
-    "realtime",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -206,7 +215,9 @@ TEMPLATES = [
 ]
 
 # Data. Connections belong to the fixed threads of one process (realtime/threads.py), so they may stay open.
-DATABASES: dict[str, dict[str, Any]] = {"default": DATABASE_URL or database(f"sqlite:///{DATA_DIR / 'dinding.sqlite3'}")}
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": DATABASE_URL or database(f"sqlite:///{DATA_DIR / 'dinding.sqlite3'}")
+}
 DATABASES["default"]["CONN_MAX_AGE"] = None
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = {
@@ -232,7 +243,7 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
 
 # Files
 MEDIA_ROOT = DATA_DIR / "media"
-FILE_UPLOAD_TEMP_DIR = DATA_DIR / "media" / "tmp"  # on the file system of the media, so that storing is a rename
+FILE_UPLOAD_TEMP_DIR = folder(DATA_DIR / "media" / "tmp")  # beside the media, so that storing is a rename
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 FILE_UPLOAD_PERMISSIONS = 0o644
 STATIC_URL = "/static/"

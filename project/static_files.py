@@ -14,7 +14,7 @@ class StaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]
-    """WhiteNoise, answering with whole files: they are small, and Django under ASGI reads a streamed file at once anyway."""
+    """WhiteNoise, answering with whole files: they are small, and Django under ASGI would not stream them either."""
 
     @staticmethod
     def serve(static_file: Any, request: HttpRequest) -> HttpResponse:

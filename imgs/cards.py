@@ -1,0 +1,61 @@
+"""The JSON of one image as a browser sees it. Nothing else builds it."""
+
+import base64
+from datetime import UTC, datetime
+from typing import Any
+
+from imgs import signing
+from imgs.models import UploadedImage
+
+INLINE_MAX_BYTES = 8 * 1024
+
+Card = dict[str, Any]
+
+
+def card(image: UploadedImage) -> Card:
+    """The card of CONTRACT, with URLs signed now when the image is ready."""
+    ready = image.status == UploadedImage.Status.READY
+    return {
+        "id": str(image.uuid),
+        "position": image.position,
+        "seq": image.seq,
+        "status": image.status,
+        "original_name": image.original_name,
+        "original_size": image.original_size,
+        "compressed_size": image.compressed_size if ready else None,
+        "reduction_percentage": image.reduction_percentage if ready else None,
+        "width": image.width,
+        "height": image.height,
+        "compressed_width": image.compressed_width if ready else None,
+        "compressed_height": image.compressed_height if ready else None,
+        "content_type": image.content_type,
+        "created_at": _timestamp(image.created_at),
+        "placeholder": image.placeholder or None,
+        "revision": image.revision,
+        **urls(image),
+        "urls_expire_at": urls_expire_at() if ready else None,
+        "owner": image.owner,
+        "caption": "",
+        "error": image.error_code or None,
+    }
+
+
+def urls(image: UploadedImage) -> dict[str, str | None]:
+    """Every capability URL of an image; all null until it is ready."""
+    return {"original_url": image.original_url, "compressed_url": image.compressed_url, "srcset": None}
+
+
+def urls_expire_at() -> str:
+    """When URLs made now stop working, as a timestamp."""
+    return _timestamp(signing.urls_expire_at())
+
+
+def with_data(card: Card, compressed: bytes) -> Card:
+    """The card carrying its small version as a `data:` URI, if that is at most 8 KB: no viewer has to fetch it."""
+    if len(compressed) > INLINE_MAX_BYTES:
+        return card
+    return {**card, "compressed_data": f"data:image/jpeg;base64,{base64.b64encode(compressed).decode()}"}
+
+
+def _timestamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,123 @@
+"""One uploaded file becomes a stored original and a queued row, or a Problem."""
+
+import errno
+import hashlib
+import shutil
+from pathlib import PurePath
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError, transaction
+from django.db.models import Sum
+
+from imgs import changes, compression, notify, problems
+from imgs.models import Gallery, UploadedImage
+
+EXTENSIONS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp"})
+DISK_RESERVE_BYTES = 64 * 1024 * 1024
+
+
+def accept(file: UploadedFile, gallery: Gallery, owner: str, key: UUID | None) -> UploadedImage:
+    """Store an upload and queue it. The same `key` again from the same owner returns the first image.
+
+    Raises a Problem when the file can't be taken; then neither row nor file stays behind.
+    """
+    header = examine(file)
+    check_room(file.size or 0)
+    digest = hashlib.file_digest(file.file, "sha256").hexdigest()  # type: ignore[arg-type]
+    if key and (known := _same_key(gallery, owner, key)):
+        return _repeated(known, digest)
+    identity = uuid4()
+    name = _store(f"originals/{identity}{header.extension}", file)
+    try:
+        return _queue(
+            uuid=identity,
+            gallery=gallery,
+            original=name,
+            original_name=file.name or "",
+            original_size=file.size,
+            width=header.width,
+            height=header.height,
+            content_type=header.content_type,
+            sha256=digest,
+            owner=owner,
+            upload_key=key,
+        )
+    except IntegrityError:
+        default_storage.delete(name)
+        if key and (known := _same_key(gallery, owner, key)):
+            return _repeated(known, digest)
+        raise
+    except BaseException:
+        default_storage.delete(name)
+        raise
+
+
+def examine(file: UploadedFile) -> compression.Header:
+    """Size, type and header of an upload, or the Problem with it. Decodes no pixels."""
+    size = file.size or 0
+    if not size:
+        raise problems.missing_file()
+    if size > settings.UPLOAD_MAX_BYTES:
+        raise problems.too_large(settings.UPLOAD_MAX_BYTES)
+    extension = PurePath(file.name or "").suffix.lower()
+    if extension and extension not in EXTENSIONS:
+        raise problems.unsupported_type()
+    try:
+        header = compression.read_header(file.file)  # type: ignore[arg-type]
+    except compression.UnsupportedType:
+        raise problems.unsupported_type() from None
+    except compression.UnreadableImage:
+        raise problems.unreadable_image() from None
+    finally:
+        file.seek(0)
+    if header.width * header.height > settings.UPLOAD_MAX_PIXELS:
+        raise problems.too_many_pixels(settings.UPLOAD_MAX_PIXELS)
+    return header
+
+
+def check_room(size: int) -> None:
+    """Raise the problem storage_full when `size` more bytes do not fit on the disk or under STORAGE_LIMIT_BYTES."""
+    if shutil.disk_usage(settings.MEDIA_ROOT).free < size + DISK_RESERVE_BYTES:
+        raise problems.storage_full()
+    limit = settings.STORAGE_LIMIT_BYTES
+    if limit and stored_bytes() + size > limit:
+        raise problems.storage_full()
+
+
+def stored_bytes() -> int:
+    """What all kept originals and small versions take, in bytes."""
+    kept = UploadedImage.objects.exclude(status=UploadedImage.Status.REMOVED)
+    total = kept.aggregate(originals=Sum("original_size", default=0), results=Sum("compressed_size", default=0))
+    return int(total["originals"] + total["results"])
+
+
+def _store(name: str, file: UploadedFile) -> str:
+    try:
+        return default_storage.save(name, file)
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise problems.storage_full() from error
+        raise
+
+
+@transaction.atomic
+def _queue(*, gallery: Gallery, **values: Any) -> UploadedImage:
+    number = changes.take_number(gallery.pk)
+    image = UploadedImage.objects.create(gallery=gallery, position=number, seq=number, **values)
+    transaction.on_commit(notify.workers, robust=True)
+    changes.announce(image)
+    return image
+
+
+def _same_key(gallery: Gallery, owner: str, key: UUID) -> UploadedImage | None:
+    return UploadedImage.objects.filter(gallery=gallery, owner=owner, upload_key=key).first()
+
+
+def _repeated(image: UploadedImage, digest: str) -> UploadedImage:
+    if image.sha256 != digest or image.status == UploadedImage.Status.REMOVED:
+        raise problems.conflict()
+    return image

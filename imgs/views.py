@@ -1,0 +1,167 @@
+"""The pages, the upload, and what the people who run it ask for."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+import segno
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.views.decorators.cache import cache_control
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_GET, require_POST, require_safe
+
+from imgs import cards, health, intake, metrics, problems, visitors
+from imgs.forms import UploadForm
+from imgs.models import Gallery
+
+log = logging.getLogger(__name__)
+
+DEFAULT_GALLERY = "main"
+
+
+@require_safe
+@ensure_csrf_cookie
+def gallery(request: HttpRequest, slug: str = DEFAULT_GALLERY) -> HttpResponse:
+    """The upload page with the live gallery."""
+    shown = get_object_or_404(Gallery, slug=slug)
+    return render(request, "gallery.html", {"gallery": shown, "config": page_config(request, shown)})
+
+
+@require_safe
+def wall(request: HttpRequest, slug: str = DEFAULT_GALLERY) -> HttpResponse:
+    """The full-screen display."""
+    shown = get_object_or_404(Gallery, slug=slug)
+    return render(request, "wall.html", {"gallery": shown, "config": page_config(request, shown)})
+
+
+@require_safe
+@cache_control(max_age=300)
+def qr_code(request: HttpRequest, slug: str) -> HttpResponse:
+    """The address of the upload page as a QR code, an SVG without a quiet zone's background."""
+    shown = get_object_or_404(Gallery, slug=slug)
+    code = segno.make(page_address(request, shown), error="m", micro=False)
+    return HttpResponse(code.svg_inline(scale=1, omitsize=True, border=2, light="#fff"), content_type="image/svg+xml")
+
+
+@require_POST
+def upload(request: HttpRequest) -> HttpResponse:
+    """Take one picture: 202 with its card, or a problem."""
+    try:
+        return JsonResponse(
+            {"image": receive(request, request.POST.get("gallery") or DEFAULT_GALLERY)}, status=HTTPStatus.ACCEPTED
+        )
+    except problems.Problem as problem:
+        return refuse(request, problem)
+
+
+def receive(request: HttpRequest, slug: str) -> cards.Card:
+    """The card of the picture in the form of `request`. Raises a Problem."""
+    owner = visitors.owner_of(request)
+    visitors.check_upload_rate(request, owner)
+    form = UploadForm(request.POST, request.FILES)
+    if not form.is_valid():
+        raise form.problem()
+    try:
+        target = Gallery.objects.get(slug=slug)
+        image = intake.accept(form.cleaned_data["image"], target, owner, form.cleaned_data["key"])
+    except Gallery.DoesNotExist:
+        raise problems.not_found() from None
+    except (DatabaseError, OSError) as error:
+        log.error("an upload could not be kept", extra={"error": f"{type(error).__name__}: {error}"})
+        raise problems.unavailable() from error
+    metrics.uploads.inc()
+    return cards.card(image)
+
+
+def refuse(request: HttpRequest, problem: problems.Problem) -> HttpResponse:
+    """The answer to a request that can't be done."""
+    return problems.answer(problem, path=request.path, address=visitors.address_of(request))
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's CSRF_FAILURE_VIEW."""
+    if wants_problem(request):
+        return refuse(request, problems.csrf_failed())
+    return render(request, "403.html", status=HTTPStatus.FORBIDDEN)
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Django's handler400: a body that can't be read, a host that is not allowed."""
+    if wants_problem(request):
+        return refuse(request, problems.bad_request())
+    return render(request, "400.html", status=HTTPStatus.BAD_REQUEST)
+
+
+def wants_problem(request: HttpRequest) -> bool:
+    """Whether errors at this address are for programs."""
+    return request.path.startswith(("/upload/", "/api/"))
+
+
+@require_GET
+def livez(_request: HttpRequest) -> HttpResponse:
+    """The process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_GET
+def readyz(_request: HttpRequest) -> HttpResponse:
+    """Database, channel layer and storage are usable; 503 names what is not."""
+    broken = health.broken_parts()
+    status = HTTPStatus.SERVICE_UNAVAILABLE if broken else HTTPStatus.OK
+    return JsonResponse({"status": "unavailable" if broken else "ok", "broken": broken}, status=status)
+
+
+@require_GET
+def metrics_text(_request: HttpRequest) -> HttpResponse:
+    """Prometheus text."""
+    return HttpResponse(metrics.text(), content_type=metrics.CONTENT_TYPE)
+
+
+def page_address(request: HttpRequest, shown: Gallery) -> str:
+    """The absolute address of the upload page, for links and the QR code.
+
+    PUBLIC_URL, or the address that was asked for. When that is a name only this machine understands, and others
+    can reach it, the machine's own on the network.
+    """
+    path = page_path(shown)
+    if settings.PUBLIC_URL:
+        return f"{settings.PUBLIC_URL}{path}"
+    asked = urlsplit(request.build_absolute_uri(path))
+    local = asked.hostname in {"localhost", "127.0.0.1", "::1"}
+    if local and settings.HOST not in {"localhost", "127.0.0.1", "::1"} and settings.MACHINE_ADDRESSES:
+        port = f":{asked.port}" if asked.port else ""
+        return asked._replace(netloc=f"{settings.MACHINE_ADDRESSES[0]}{port}").geturl()
+    return asked.geturl()
+
+
+def page_path(shown: Gallery) -> str:
+    """The path of the upload page of a gallery."""
+    return reverse("index") if shown.slug == DEFAULT_GALLERY else reverse("gallery", args=[shown.slug])
+
+
+def page_config(request: HttpRequest, shown: Gallery) -> dict[str, Any]:
+    """What the scripts of a page need to know."""
+    is_default = shown.slug == DEFAULT_GALLERY
+    return {
+        "gallery": shown.slug,
+        "title": shown.title,
+        "owner": visitors.owner_of(request),
+        "staff": request.user.is_staff,
+        "upload_url": reverse("upload"),
+        "images_url": reverse("api:images", args=[shown.slug]),
+        "websocket_path": f"/ws/gallery/{shown.slug}/",
+        "page_url": page_path(shown),
+        "wall_url": reverse("wall") if is_default else reverse("gallery_wall", args=[shown.slug]),
+        "qr_url": reverse("qr", args=[shown.slug]),
+        "page_address": page_address(request, shown),
+        "max_bytes": settings.UPLOAD_MAX_BYTES,
+        "max_pixels": settings.UPLOAD_MAX_PIXELS,
+        "thumbnail_width": settings.THUMBNAIL_WIDTH,
+        "language": get_language(),
+    }

@@ -1,0 +1,138 @@
+"""The Channels consumers: one per websocket, one per worker. They decode, call, relay."""
+
+import logging
+import time
+from collections import deque
+from typing import Any
+from urllib.parse import parse_qs
+from uuid import UUID
+
+from channels.consumer import AsyncConsumer
+from channels.exceptions import StopConsumer
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from imgs import cards, changes, metrics
+from realtime import protocol
+from realtime.audience import send_text
+from realtime.hub import Hub, hubs
+from realtime.threads import in_database
+from realtime.workshop import Workshop
+
+BAD_MESSAGES_MAX = 10
+SIGNS_PER_SECOND = 5
+
+POLICY_VIOLATION = 1008
+MESSAGE_TOO_BIG = 1009
+TRY_AGAIN_LATER = 1013
+NO_SUCH_GALLERY = 4404
+
+log = logging.getLogger(__name__)
+
+
+class GalleryConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no types
+    """One viewer of one gallery. Changes come through the hub, not through a channel of its own."""
+
+    channel_layer_alias = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hub: Hub | None = None
+        self.bad_messages = 0
+        self.signs: deque[float] = deque(maxlen=SIGNS_PER_SECOND)
+
+    async def websocket_connect(self, _message: dict[str, Any]) -> None:
+        """Accept a viewer of an existing gallery, greet it and bring it up to date."""
+        try:
+            self.hub = await hubs.enter(self.scope["url_route"]["kwargs"]["slug"], self)
+        except DatabaseError as error:
+            log.warning("a viewer was turned away", extra={"error": type(error).__name__})
+            await self.close(TRY_AGAIN_LATER)
+            return
+        if self.hub is None:
+            await self.close(NO_SUCH_GALLERY)
+            return
+        metrics.sockets.inc()
+        await self.base_send({"type": "websocket.accept"})
+        after, epoch = self._cursor()
+        await self._guarded(self.hub.join(self, after, epoch))
+
+    async def websocket_receive(self, message: dict[str, Any]) -> None:
+        """Act on one message of the browser."""
+        text = message.get("text")
+        if len(text or message.get("bytes") or "") > protocol.FRAME_MAX_BYTES:
+            await self.close(MESSAGE_TOO_BIG)
+            return
+        match protocol.parse(text):
+            case protocol.Resume(after=after, epoch=epoch) if self.hub:
+                self.bad_messages = 0
+                await self._guarded(self.hub.catch_up(self, after, epoch))
+            case protocol.Sign(ids=ids) if self.hub:
+                self.bad_messages = 0
+                await self._guarded(self._sign(self.hub, ids))
+            case _:
+                await self._refuse_message()
+
+    async def websocket_disconnect(self, _message: dict[str, Any]) -> None:
+        """The browser is gone."""
+        if self.hub:
+            hubs.leave(self.hub, self)
+            metrics.sockets.dec()
+        raise StopConsumer
+
+    async def close(self, code: int) -> None:
+        """Close the socket with a code of RFC 6455, or one above 4000."""
+        await self.base_send({"type": "websocket.close", "code": code})
+
+    def _cursor(self) -> tuple[int | None, str | None]:
+        """`after` and `epoch` of the address; no number there means no catch-up."""
+        query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
+        after = query.get("after", [""])[0]
+        known = after.isascii() and after.isdecimal() and len(after) < 19
+        return (int(after) if known else None), query.get("epoch", [None])[0]
+
+    async def _guarded(self, answer: Any) -> None:
+        """Await an answer; when the database is away, close the socket: the browser comes back by itself."""
+        try:
+            await answer
+        except DatabaseError as error:
+            log.warning("a viewer could not be answered", extra={"error": type(error).__name__})
+            await self.close(TRY_AGAIN_LATER)
+
+    async def _sign(self, hub: Hub, ids: list[UUID]) -> None:
+        now = time.monotonic()
+        if len(self.signs) == SIGNS_PER_SECOND and now - self.signs[0] < 1:
+            await self._error(protocol.RATE_LIMITED)
+            return
+        self.signs.append(now)
+        expire_at = cards.urls_expire_at()
+        images = await in_database(changes.signed_urls, hub.gallery_id, ids)
+        await send_text(self, protocol.Signed(images=images, urls_expire_at=expire_at).text())
+
+    async def _refuse_message(self) -> None:
+        self.bad_messages += 1
+        await self._error(protocol.BAD_MESSAGE)
+        if self.bad_messages >= BAD_MESSAGES_MAX:
+            log.warning("closed a socket that sent garbage", extra={"address": (self.scope.get("client") or [""])[0]})
+            await self.close(POLICY_VIOLATION)
+
+    async def _error(self, code: str) -> None:
+        with translation.override(self.scope.get("language", settings.LANGUAGE_CODE)):
+            details = {
+                protocol.BAD_MESSAGE: _("This message was not understood."),
+                protocol.RATE_LIMITED: _("Too many requests at once; try again in a second."),
+            }
+        await send_text(self, protocol.Error(code=code, detail=details[code]).text())
+
+
+class CompressionConsumer(AsyncConsumer):  # type: ignore[misc]
+    """Takes hints on the channel `compress`, on behalf of the workshop of its worker process."""
+
+    channel_layer_alias = None
+
+    async def compress_hint(self, _message: dict[str, Any]) -> None:
+        """Claim waiting images, compress, finish and announce them. A hint may be lost or doubled."""
+        workshop: Workshop = self.scope["state"]["workshop"]
+        await workshop.fill()

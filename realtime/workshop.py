@@ -1,0 +1,118 @@
+"""Where one worker process compresses: claimed rows in, finished rows out, one at a time for each child."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+
+from imgs import jobs
+from imgs.compression import CompressionError, Options, Result
+from imgs.sandbox import ChildDied, Sandbox
+from realtime.threads import in_database
+
+RENEW_SECONDS = jobs.LEASE_SECONDS / 3
+
+log = logging.getLogger(__name__)
+
+
+class LeaseLost(Exception):
+    """Another worker holds the image now, or it was removed."""
+
+
+class Workshop:
+    """Claims images, has children compress them that can be killed, and finishes them while it holds their leases."""
+
+    def __init__(self, children: int | None = None) -> None:
+        self._children = children or os.cpu_count() or 1
+        self._sandbox = Sandbox(self._children)
+        self._options = Options(settings.THUMBNAIL_WIDTH, settings.THUMBNAIL_QUALITY, settings.UPLOAD_MAX_PIXELS)
+        self._running: set[asyncio.Task[None]] = set()
+        self._fills: set[asyncio.Task[None]] = set()
+        self._claiming = asyncio.Lock()
+        self._open = True
+
+    async def fill(self) -> None:
+        """Claim a waiting image for every free child. What goes wrong now goes right at a later tick."""
+        try:
+            async with self._claiming:
+                while self._open and len(self._running) < self._children:
+                    job = await in_database(jobs.claim)
+                    if job is None:
+                        return
+                    task = asyncio.create_task(self._work(job))
+                    self._running.add(task)
+                    task.add_done_callback(self._running.discard)
+        except DatabaseError as error:
+            log.warning("no image could be claimed", extra={"error": type(error).__name__})
+
+    def start(self) -> None:
+        """Start the children."""
+        self._sandbox.start()
+
+    async def stop(self, seconds: float) -> None:
+        """Claim no more; let what runs finish for `seconds`, then hand it back; end the children."""
+        self._open = False
+        if self._running:
+            _done, late = await asyncio.wait(self._running, timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        self._sandbox.stop()
+
+    async def _work(self, job: jobs.Job) -> None:
+        """Bring one job to an end, whatever happens, and look for the next."""
+        try:
+            await self._compress(job)
+        except asyncio.CancelledError:
+            await asyncio.shield(in_database(jobs.hand_back, job))
+            raise
+        except LeaseLost:
+            log.info("another worker took over", extra={"image": str(job.image)})
+        except Exception as error:  # noqa: BLE001 (the one boundary: no picture and no outage may stop the worker)
+            log.warning(
+                "an attempt failed", extra={"image": str(job.image), "error": f"{type(error).__name__}: {error}"}
+            )
+            await self._end_attempt(job)
+        asyncio.get_running_loop().call_soon(self._look_again)
+
+    async def _compress(self, job: jobs.Job) -> None:
+        target = Path(settings.FILE_UPLOAD_TEMP_DIR) / f"{job.token.hex}.jpg"
+        try:
+            result = await self._under_lease(job, self._sandbox.compress(job.source, target, self._options))
+            await in_database(jobs.finish, job, result, target)
+        except CompressionError as error:
+            await in_database(jobs.fail, job, error.code)
+        except ChildDied:
+            log.warning("a child died over a picture", extra={"image": str(job.image), "attempt": job.attempt})
+            await in_database(jobs.retry_later, job)
+        finally:
+            target.unlink(missing_ok=True)
+
+    async def _under_lease(self, job: jobs.Job, compressing: Coroutine[Any, Any, Result]) -> Result:
+        """Await the child and hold the lease meanwhile. Raises LeaseLost, the child stopped, when that fails."""
+        work = asyncio.ensure_future(compressing)
+        try:
+            while True:
+                done, _pending = await asyncio.wait({work}, timeout=RENEW_SECONDS)
+                if done:
+                    return work.result()
+                if not await in_database(jobs.renew, job):
+                    raise LeaseLost
+        finally:
+            work.cancel()
+
+    async def _end_attempt(self, job: jobs.Job) -> None:
+        with suppress(DatabaseError):  # else the lease runs out, and the next claim or give_up ends the job
+            await in_database(jobs.retry_later, job)
+
+    def _look_again(self) -> None:
+        if self._open:
+            task = asyncio.create_task(self.fill())
+            self._fills.add(task)
+            task.add_done_callback(self._fills.discard)
