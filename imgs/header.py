@@ -24,11 +24,11 @@ JPEG_PROGRESSIVE = {0xC2, 0xCA}
 JPEG_OTHER_FRAMES = {0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF}  # lossless and hierarchical: nobody decodes them
 
 
-class UnsupportedType(Exception):  # noqa: N818 - what it is, not an error of the program
+class UnsupportedType(Exception):
     """The file doesn't begin like any accepted type of picture."""
 
 
-class UnreadableImage(Exception):  # noqa: N818
+class UnreadableImage(Exception):
     """The file begins like a picture, but its header is cut off or makes no sense."""
 
 

@@ -1,0 +1,172 @@
+"""Runs compressions in child processes that can be killed, so that a hostile picture costs one card and nothing else.
+
+pebble keeps the children. What it leaves to its user is here: limits on memory and CPU time, deadlines by the event
+loop's clock (which stands still while a laptop sleeps), and a new pool when the old one broke, as it does for good
+when somebody kills an idle child.
+"""
+
+import asyncio
+import contextlib
+import os
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context, resource_tracker
+from pathlib import Path
+
+from pebble import ProcessExpired, ProcessPool
+
+from imgs.compression import CompressionError, Options, Result, compress
+
+Work = Callable[[Path, Path, Options], Result]
+
+PICTURES_PER_CHILD = 500  # then a fresh one: whatever leaks, leaks for a while only
+
+
+class ChildDied(Exception):
+    """The child working on the picture crashed or was killed. Another attempt may go well."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one picture may cost. 50 megapixels take up to 800 MB and 3 s (measured; WebP is the dearest)."""
+
+    seconds: float = 20
+    cpu_seconds: int = 15
+    memory_bytes: int = 1024 * 1024 * 1024
+
+
+class Sandbox:
+    """A pool of `children` processes (default: one per CPU) for one event loop. `start` it before use, `stop` it after.
+
+    `work` is what a child runs for one picture; it must be importable by the child.
+    """
+
+    def __init__(self, children: int | None = None, *, limits: Limits | None = None, work: Work = compress) -> None:
+        self._children = children or os.cpu_count() or 1
+        self._limits = limits or Limits()
+        self._work = work
+        self._idle_children = asyncio.Semaphore(self._children)
+        self._at_work: set[Future[Result]] = set()
+        self._pool: ProcessPool | None = None
+
+    def start(self) -> None:
+        """Start the children; they import what they need while the caller goes on."""
+        self._pool = _new_pool(self._children, self._limits.memory_bytes)
+
+    def stop(self) -> None:
+        """Kill the children, in about 200 ms; whoever still awaits a picture gets ChildDied."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.stop()  # type: ignore[no-untyped-call]
+            pool.join()
+        for future in self._at_work:
+            future.cancel()
+
+    async def compress(self, source: Path, target: Path, options: Options) -> Result:
+        """Run `compression.compress` in a child as soon as one is idle. Cancelling this kills the child at work.
+
+        Raises what that raises, CompressionError too_complex when the picture hits a limit of memory or time, and
+        ChildDied.
+        """
+        async with self._idle_children:
+            try:
+                return await self._run(source, target, options)
+            except BrokenProcessPool:  # somebody killed an idle child; the picture was not at fault
+                pass
+            try:
+                return await self._run(source, target, options)
+            except BrokenProcessPool as error:
+                raise ChildDied(str(error)) from None
+
+    async def _run(self, source: Path, target: Path, options: Options) -> Result:
+        future = self._schedule(source, target, options)
+        ended = asyncio.Event()
+        wake = asyncio.get_running_loop().call_soon_threadsafe
+        future.add_done_callback(lambda _future: wake(ended.set))
+        self._at_work.add(future)
+        try:
+            async with asyncio.timeout(self._limits.seconds):
+                await ended.wait()
+        except TimeoutError:
+            if not future.running():  # no child took it
+                self.stop()
+                self.start()
+                raise BrokenProcessPool("no child took the picture") from None
+            raise CompressionError("too_complex") from None
+        finally:
+            self._at_work.discard(future)
+            future.cancel()  # when it isn't done, this kills the child
+        return _result(future)
+
+    def _schedule(self, source: Path, target: Path, options: Options) -> Future[Result]:
+        if self._pool is None:
+            raise ChildDied("the sandbox is not running")
+        if not self._pool.active:
+            self.stop()
+            self.start()
+        try:
+            return self._pool.schedule(_run_limited, (self._work, self._limits.cpu_seconds, source, target, options))
+        except RuntimeError as error:  # it broke this very moment
+            raise BrokenProcessPool(str(error)) from None
+
+
+def _result(future: Future[Result]) -> Result:
+    try:
+        return future.result()
+    except MemoryError:
+        raise CompressionError("too_complex") from None
+    except ProcessExpired as error:
+        if error.exitcode == -signal.SIGXCPU:
+            raise CompressionError("too_complex") from None
+        raise ChildDied(f"exit code {error.exitcode}") from None
+    except CancelledError:
+        raise ChildDied("the sandbox was stopped") from None
+
+
+def _new_pool(children: int, memory_bytes: int) -> ProcessPool:
+    context = get_context("forkserver")  # a plain fork would inherit the listening socket and a copy of everything
+    context.set_forkserver_preload([__name__])
+    pool = ProcessPool(
+        max_workers=children,
+        max_tasks=PICTURES_PER_CHILD,
+        initializer=_prepare_child,
+        initargs=(memory_bytes,),
+        context=context,
+    )
+    with _without_interrupts():
+        if not pool.active:  # asking starts it
+            raise ChildDied("the children do not start")
+    return pool
+
+
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Processes started in here never see Ctrl-C, so they print no traceback; their parent ends them in good order."""
+    resource_tracker.ensure_running()  # starting it later would let SIGINT through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _prepare_child(memory_bytes: int) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # pebble's own handler takes 3 s and stalls the other children
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError, ValueError):  # macOS knows no limit on memory
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+
+
+def _run_limited(work: Work, cpu_seconds: int, source: Path, target: Path, options: Options) -> Result:
+    """In the child: the limit on CPU time counts from its start, so each picture gets what was used plus its own."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    _soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(usage.ru_utime + usage.ru_stime) + 1 + cpu_seconds, hard))
+    try:
+        return work(source, target, options)
+    finally:
+        resource.setrlimit(resource.RLIMIT_CPU, (hard, hard))
