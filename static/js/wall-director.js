@@ -1,0 +1,86 @@
+import { ordered } from "./gallery-state.js";
+
+const STAGE_MS = 6_000;
+const SETTLE_MS = 1_000;
+const PICTURES_AT_HAND = 20;
+
+/**
+ * Decides what is on the wall: the newest picture takes the stage for six seconds at least, then joins the mosaic.
+ * When many arrive at once, only the newest of them takes the stage next; the others join the mosaic straight away,
+ * so that the wall never lags behind the gallery.
+ */
+export class WallDirector {
+  #view;
+  #pictures;
+  #ready = null;
+  #newestPosition = -Infinity;
+  #staged = null;
+  #stagedAt = 0;
+  #waiting = null;
+  #stageTimer = null;
+  #settleTimer = null;
+
+  constructor({ view, pictures }) {
+    this.#view = view;
+    this.#pictures = pictures;
+  }
+
+  /** Takes in a new state of the gallery. */
+  update(state) {
+    const isFirst = this.#ready === null;
+    this.#ready = ordered(state).filter((card) => card.status === "ready");
+    const newest = this.#ready[0];
+    if (newest && newest.position > this.#newestPosition) {
+      this.#newestPosition = newest.position;
+      if (!isFirst) this.#waiting = newest.id;
+    }
+    const ids = new Set(this.#ready.map((card) => card.id));
+    if (!ids.has(this.#waiting)) this.#waiting = null;
+    if (!ids.has(this.#staged)) this.#staged = null;
+    this.#pictures.want(this.#ready.slice(0, PICTURES_AT_HAND));
+    if (isFirst && this.#pictures.busy) this.#settle();
+    else this.#advance();
+  }
+
+  /** A picture is decoded. Those that load together are placed together, so that the wall moves once. */
+  pictureLoaded(id) {
+    if (id === this.#waiting || !this.#pictures.busy) this.#advance();
+    else this.#settle();
+  }
+
+  resize() {
+    if (this.#ready) this.#advance();
+  }
+
+  #settle() {
+    this.#settleTimer ??= setTimeout(() => this.#advance(), SETTLE_MS);
+  }
+
+  #advance() {
+    clearTimeout(this.#settleTimer);
+    this.#settleTimer = null;
+    this.#changeStage();
+    const hidden = new Set([this.#staged, this.#waiting]);
+    const items = this.#ready.filter((card) => !hidden.has(card.id)).flatMap((card) => this.#item(card));
+    const staged = this.#ready.filter((card) => card.id === this.#staged).flatMap((card) => this.#item(card));
+    const sizes = this.#view.render({ items, staged: staged[0] ?? null, isEmpty: this.#ready.length === 0 });
+    for (const { id, longest } of sizes) this.#pictures.fit(id, longest);
+  }
+
+  #changeStage() {
+    const left = this.#stagedAt + STAGE_MS - performance.now();
+    if (this.#staged && left > 0) return;
+    this.#staged = null;
+    if (!this.#waiting || !this.#pictures.get(this.#waiting)) return;
+    this.#staged = this.#waiting;
+    this.#waiting = null;
+    this.#stagedAt = performance.now();
+    clearTimeout(this.#stageTimer);
+    this.#stageTimer = setTimeout(() => this.#advance(), STAGE_MS);
+  }
+
+  #item(card) {
+    const canvas = this.#pictures.get(card.id);
+    return canvas ? [{ card, canvas }] : [];
+  }
+}

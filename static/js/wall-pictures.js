@@ -1,0 +1,151 @@
+const AT_ONCE = 4;
+const LOAD_LIMIT_MS = 30_000;
+const EXPIRY_MARGIN_MS = 30_000;
+const RETRY_MS = 5_000;
+const MOST_FAILURES = 5;
+const FIRST_LONGEST = 1_280;
+const LARGEST = 2_560;
+
+/**
+ * The decoded pictures of a wall: fetched and decoded off-screen, kept as canvases of the size they are shown in, so
+ * that days of pictures cost no more memory than one screen. A picture that can't be loaded is never handed out.
+ */
+export class WallPictures {
+  #renew;
+  #onLoaded;
+  #entries = new Map();
+  #loading = 0;
+
+  /**
+   * @param {{renew: (ids: string[]) => void, onLoaded: (id: string) => void}} options
+   *   `renew` asks for fresh URLs; they come with a later call of `want`
+   */
+  constructor({ renew, onLoaded }) {
+    this.#renew = renew;
+    this.#onLoaded = onLoaded;
+  }
+
+  /** Whether pictures are on their way. */
+  get busy() {
+    return this.#loading > 0;
+  }
+
+  /** Loads these cards' pictures, in this order, and lets go of all others. */
+  want(cards) {
+    const ids = new Set(cards.map((card) => card.id));
+    for (const [id, entry] of this.#entries) if (!ids.has(id)) this.#release(id, entry);
+    const entries = new Map();
+    for (const card of cards) {
+      const entry = this.#entries.get(card.id) ?? { canvas: null, failures: 0, longest: FIRST_LONGEST, loaded: 0 };
+      if (entry.card && entry.card.original_url !== card.original_url) entry.waiting = false;
+      if (entry.card && entry.card.revision !== card.revision) Object.assign(entry, { failures: 0, loaded: 0 });
+      entry.card = card;
+      entries.set(card.id, entry);
+    }
+    this.#entries = entries;
+    this.#loadNext();
+  }
+
+  /** The picture as a canvas, or undefined while it isn't decoded. */
+  get(id) {
+    return this.#entries.get(id)?.canvas ?? undefined;
+  }
+
+  /** Makes the picture right for a place whose longer side is `longest` device pixels. */
+  fit(id, longest) {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    entry.longest = Math.min(LARGEST, Math.ceil(longest));
+    if (isTooSmall(entry)) this.#loadNext();
+    else if (entry.loaded > entry.longest * 2) this.#shrink(entry);
+  }
+
+  #release(id, entry) {
+    entry.card = null;
+    this.#entries.delete(id);
+  }
+
+  #loadNext() {
+    for (const [id, entry] of this.#entries) {
+      if (this.#loading >= AT_ONCE) return;
+      if (entry.isLoading || entry.waiting || entry.failures >= MOST_FAILURES || !isTooSmall(entry)) continue;
+      if (Date.parse(entry.card.urls_expire_at) - Date.now() < EXPIRY_MARGIN_MS) this.#renewFirst(id, entry);
+      else this.#load(id, entry);
+    }
+  }
+
+  async #load(id, entry) {
+    const { card, longest } = entry;
+    entry.isLoading = true;
+    this.#loading += 1;
+    try {
+      const bitmap = await decoded(card.original_url, longest);
+      show(entry, bitmap, longest);
+      entry.failures = 0;
+    } catch {
+      entry.failures += 1;
+      if (entry.card) this.#renewFirst(id, entry);
+    }
+    entry.isLoading = false;
+    this.#loading -= 1;
+    this.#loadNext();
+    if (entry.card) this.#onLoaded(id);
+  }
+
+  /** Waits for a fresh URL, or tries the old one again after a while. */
+  #renewFirst(id, entry) {
+    entry.waiting = true;
+    this.#renew([id]);
+    setTimeout(() => {
+      entry.waiting = false;
+      if (entry.card) this.#loadNext();
+    }, RETRY_MS * (entry.failures + 1));
+  }
+
+  async #shrink(entry) {
+    const { longest } = entry;
+    entry.loaded = longest;
+    try {
+      show(entry, await createImageBitmap(entry.canvas, sizeWithin(entry.canvas, longest)), longest);
+    } catch {
+      // It stays as large as it is.
+    }
+  }
+}
+
+const isTooSmall = ({ canvas, loaded, longest, card }) =>
+  !canvas || (loaded < longest * 0.75 && loaded < Math.max(card.width, card.height));
+
+/** The bitmap at `url`, upright, its longer side at most `longest`. Rejects when it can't be fetched or decoded. */
+async function decoded(url, longest) {
+  const image = new Image();
+  const limit = setTimeout(() => {
+    image.src = "";
+  }, LOAD_LIMIT_MS);
+  try {
+    image.src = url;
+    await image.decode();
+    const natural = { width: image.naturalWidth, height: image.naturalHeight };
+    return await createImageBitmap(image, sizeWithin(natural, longest));
+  } finally {
+    clearTimeout(limit);
+  }
+}
+
+function sizeWithin({ width, height }, longest) {
+  const scale = Math.min(1, longest / Math.max(width, height));
+  return {
+    resizeWidth: Math.max(1, Math.round(width * scale)),
+    resizeHeight: Math.max(1, Math.round(height * scale)),
+    resizeQuality: "high",
+  };
+}
+
+function show(entry, bitmap, longest) {
+  entry.canvas ??= document.createElement("canvas");
+  entry.canvas.width = bitmap.width;
+  entry.canvas.height = bitmap.height;
+  entry.canvas.getContext("2d").drawImage(bitmap, 0, 0);
+  bitmap.close();
+  entry.loaded = longest;
+}

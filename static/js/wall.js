@@ -1,0 +1,36 @@
+import { connectionText } from "./format.js";
+import { GalleryFeed } from "./gallery-feed.js";
+import { WallDirector } from "./wall-director.js";
+import { WallPictures } from "./wall-pictures.js";
+import { WallScreen } from "./wall-screen.js";
+import { WallView } from "./wall-view.js";
+
+const CARDS_KEPT = 60;
+const CONNECTION_PATIENCE_MS = 1_000;
+
+let connectionTimer = null;
+const config = JSON.parse(document.getElementById("config").textContent);
+const view = new WallView(document.getElementById("wall"));
+const pictures = new WallPictures({
+  renew: (ids) => feed.renew(ids),
+  onLoaded: (id) => director.pictureLoaded(id),
+});
+const director = new WallDirector({ view, pictures });
+const feed = new GalleryFeed({
+  config,
+  keep: CARDS_KEPT,
+  onChange: (state) => director.update(state),
+  onConnection: showConnection,
+});
+const screen = new WallScreen({ onResize: () => director.resize() });
+
+screen.start();
+feed.start();
+
+/** Says so only when the wall has not been live for a moment. */
+function showConnection(word) {
+  clearTimeout(connectionTimer);
+  const show = () => view.showConnection(word, connectionText(word));
+  if (word === "live") show();
+  else connectionTimer = setTimeout(show, CONNECTION_PATIENCE_MS);
+}
