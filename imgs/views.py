@@ -2,6 +2,7 @@
 
 import logging
 from http import HTTPStatus
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,7 +47,9 @@ def qr_code(request: HttpRequest, slug: str) -> HttpResponse:
     """The address of the upload page as a QR code, an SVG without a quiet zone's background."""
     shown = get_object_or_404(Gallery, slug=slug)
     code = segno.make(page_address(request, shown), error="m", micro=False)
-    return HttpResponse(code.svg_inline(scale=1, omitsize=True, border=2, light="#fff"), content_type="image/svg+xml")
+    picture = BytesIO()
+    code.save(picture, kind="svg", xmldecl=False, omitsize=True, border=2, light="#fff")
+    return HttpResponse(picture.getvalue(), content_type="image/svg+xml")
 
 
 @require_POST
