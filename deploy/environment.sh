@@ -38,10 +38,10 @@ fi
 # uv is ten times faster than pip. Where it can't be had, pip does the same work.
 if [ ! -x "$venv/bin/uv" ]; then
     awk '/^[^ #]/ { wanted = /^uv==/ } wanted' requirements-dev.txt >"$venv/uv.txt"
-    "$venv/bin/pip" install --quiet --retries 1 --require-hashes --only-binary :all: -r "$venv/uv.txt" >>"$log" 2>&1
+    "$venv/bin/pip" install --quiet --no-compile --retries 1 --require-hashes --only-binary :all: -r "$venv/uv.txt" >>"$log" 2>&1
 fi
 if [ -x "$venv/bin/uv" ]; then
-    install="$venv/bin/uv pip install --python $venv/bin/python --compile-bytecode"
+    install="$venv/bin/uv pip install --python $venv/bin/python"
 else
     install="$venv/bin/pip install --retries 1"
 fi

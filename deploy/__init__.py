@@ -1,0 +1,1 @@
+"""What brings the gallery onto a machine."""
