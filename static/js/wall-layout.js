@@ -23,7 +23,6 @@ const SLIMMEST = 0.45;
 const WIDEST = 2.6;
 const HERO_SHARE = 0.34;
 const HERO_SHARE_AMONG_FEW = 0.6;
-const LARGEST_ENLARGEMENT = 3;
 
 /**
  * The mosaic for the newest pictures, as many as fit well.
@@ -46,18 +45,16 @@ export function mosaic(wanted) {
   return best ?? { tiles: [], invite: corner(wanted) };
 }
 
-/** The box of a picture inside `area`: as large as possible, cut within the limit, tiny pictures not blown up. */
-export function fitted(area, picture) {
+/**
+ * The box of a picture inside `area`: as large as possible, with at most the share `crop` of it cut off, and enlarged at
+ * most `enlargement` times.
+ */
+export function fitted(area, picture, { crop = CROP_LIMIT, enlargement }) {
   const aspect = picture.width / picture.height;
-  const slack = 1 / (1 - CROP_LIMIT);
+  const slack = 1 / (1 - crop);
   let width = Math.min(area.width, area.height * aspect * slack);
   let height = Math.min(area.height, (width / aspect) * slack);
-  width = Math.min(width, height * aspect * slack);
-  const shrink = Math.min(
-    1,
-    (picture.width * LARGEST_ENLARGEMENT) / width,
-    (picture.height * LARGEST_ENLARGEMENT) / height,
-  );
+  const shrink = Math.min(1, (picture.width * enlargement) / width, (picture.height * enlargement) / height);
   width *= shrink;
   height *= shrink;
   return { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };

@@ -3,8 +3,9 @@ const LOAD_LIMIT_MS = 30_000;
 const EXPIRY_MARGIN_MS = 30_000;
 const RETRY_MS = 5_000;
 const MOST_FAILURES = 5;
-const FIRST_LONGEST = 1_280;
+const FIRST_LONGEST = 960;
 const LARGEST = 2_560;
+const SPARE = 1.3; // so that a place may grow a little without loading again
 
 /**
  * The decoded pictures of a wall: fetched and decoded off-screen, kept as canvases of the size they are shown in, so
@@ -57,7 +58,7 @@ export class WallPictures {
     if (!entry) return;
     entry.longest = Math.min(LARGEST, Math.ceil(longest));
     if (isTooSmall(entry)) this.#loadNext();
-    else if (entry.loaded > entry.longest * 2) this.#shrink(entry);
+    else if (entry.loaded > entry.longest * 2.5) this.#shrink(entry);
   }
 
   #release(id, entry) {
@@ -75,7 +76,8 @@ export class WallPictures {
   }
 
   async #load(id, entry) {
-    const { card, longest } = entry;
+    const { card } = entry;
+    const longest = entry.longest * SPARE;
     entry.isLoading = true;
     this.#loading += 1;
     try {
@@ -103,7 +105,7 @@ export class WallPictures {
   }
 
   async #shrink(entry) {
-    const { longest } = entry;
+    const longest = entry.longest * SPARE;
     entry.loaded = longest;
     try {
       show(entry, await createImageBitmap(entry.canvas, sizeWithin(entry.canvas, longest)), longest);
@@ -114,7 +116,7 @@ export class WallPictures {
 }
 
 const isTooSmall = ({ canvas, loaded, longest, card }) =>
-  !canvas || (loaded < longest * 0.75 && loaded < Math.max(card.width, card.height));
+  !canvas || (loaded < longest && loaded < Math.max(card.width, card.height));
 
 /** The bitmap at `url`, upright, its longer side at most `longest`. Rejects when it can't be fetched or decoded. */
 async function decoded(url, longest) {

@@ -8,6 +8,8 @@ const TEXT_SHARE = 0.026;
 const TEXT_LEAST = 16;
 const GAP_SHARE = 0.004;
 const GAP_LEAST = 2;
+const IN_MOSAIC = { enlargement: 8 };
+const ON_STAGE = { enlargement: 3, crop: 0.04 };
 
 /** The wall on the screen: tiles of the mosaic, one picture on stage, the invitation, the state of the connection. */
 export class WallView {
@@ -86,7 +88,7 @@ export class WallView {
     }
     if (canvas.parentNode !== tile) tile.replaceChildren(canvas);
     if (tile.parentNode !== this.#mosaic) this.#mosaic.append(tile);
-    const box = fitted({ x: 0, y: 0, width: rect.width, height: rect.height }, card);
+    const box = fitted({ x: 0, y: 0, width: rect.width, height: rect.height }, card, IN_MOSAIC);
     describe(canvas, card);
     place(tile, rect);
     place(canvas, box);
@@ -105,7 +107,7 @@ export class WallView {
   }
 
   #placeStaged({ card, canvas }, screen, invite) {
-    const box = fitted(stageArea(screen, invite, card.width / card.height), card);
+    const box = fitted(stageArea(screen, invite, card.width / card.height), card, ON_STAGE);
     const [frame, caption] = this.#stage.children;
     if (canvas.parentNode !== frame) frame.replaceChildren(canvas);
     describe(canvas, card);
