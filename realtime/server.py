@@ -145,10 +145,10 @@ class Server(daphne.server.Server):  # type: ignore[misc]  # Daphne has no types
         while loop.time() < deadline and (self._is_busy() or not stop.done()):
             self._close_websockets()
             await asyncio.sleep(0.05)
-        late = [stop, *self._applications()]
-        for task in late:
-            task.cancel()
-        for error in await asyncio.gather(*late, return_exceptions=True):
+        late = self._applications()
+        for application in late:
+            application.cancel()
+        for error in await asyncio.gather(stop, *late, return_exceptions=True):
             if isinstance(error, Exception):
                 logger.error("failed while stopping", exc_info=error)
 
