@@ -58,9 +58,9 @@ def words(raw: str) -> list[str]:
 
 def database(raw: str) -> dict[str, Any]:
     """A database address such as `postgres://user:password@host:5432/name`."""
-    config: dict[str, Any] = environ.Env.db_url_config(raw)
-    if not config.get("ENGINE"):
+    if not raw.startswith(("postgres://", "postgresql://", "sqlite:///")):
         raise ValueError("must be an address such as postgres://user:password@host:5432/name")
+    config: dict[str, Any] = environ.Env.db_url_config(raw)
     return config
 
 

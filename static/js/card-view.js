@@ -3,7 +3,8 @@ import { showName } from "./file-name.js";
 import { LoadingPicture } from "./loading-picture.js";
 
 const NARROWEST = 0.75;
-const WIDEST = 3.2;
+const WIDEST = 4;
+const TINY_PX = 240;
 const SOFT_MS = 200;
 
 /** One picture in the grid. Everything it shows comes from its card; `patch` brings a newer one. */
@@ -126,6 +127,7 @@ export class CardView {
     const framed = Math.min(Math.max(ratio, NARROWEST), WIDEST);
     this.element.style.setProperty("--ratio", framed.toFixed(4));
     this.element.classList.toggle("is-extreme", Math.abs(framed - ratio) > 0.02);
+    this.element.classList.toggle("is-tiny", width <= TINY_PX && height <= TINY_PX);
   }
 }
 

@@ -1,0 +1,210 @@
+"""The worker: claimed rows become ready or failed cards, whatever is lost, dies or stops on the way."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.conf import settings as django_settings
+from django.db import OperationalError
+
+from imgs import jobs, notify
+from imgs.compression import CompressionError
+from imgs.models import Gallery, UploadedImage
+from imgs.sandbox import ChildDied, Sandbox
+from realtime.worker import CompressionWorker
+from tests.factories import picture, upload
+from tests.realtime.sockets import connected
+
+
+@pytest.fixture
+async def worker(gallery: Gallery) -> AsyncIterator[CompressionWorker]:
+    worker = CompressionWorker()
+    await worker.start()
+    yield worker
+    await worker.stop(1)
+
+
+async def status(image: UploadedImage) -> str:
+    return str(await UploadedImage.objects.values_list("status", flat=True).aget(pk=image.pk))
+
+
+async def ended(image: UploadedImage, seconds: float = 10) -> UploadedImage:
+    async with asyncio.timeout(seconds):
+        while await status(image) == "queued":
+            await asyncio.sleep(0.02)
+    return await UploadedImage.objects.aget(pk=image.pk)
+
+
+def sandbox_does(monkeypatch: pytest.MonkeyPatch, behaviour: Callable[..., Awaitable[Any]]) -> None:
+    monkeypatch.setattr(Sandbox, "compress", lambda _self, *args: behaviour(*args))
+
+
+async def add(gallery: Gallery, content: bytes | None = None) -> UploadedImage:
+    return await sync_to_async(upload)(gallery, content)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_it_makes_an_upload_ready_and_tells_viewers(gallery: Gallery) -> None:
+    async with connected() as socket:
+        image = await add(gallery, picture(800, 600))
+        assert (await socket.receive_type("changes"))["cards"][0]["status"] == "queued"
+        card = (await socket.receive_type("changes"))["cards"][0]
+        assert (card["id"], card["status"], card["compressed_width"], card["compressed_height"]) == (
+            str(image.pk),
+            "ready",
+            150,
+            113,
+        )
+
+
+@pytest.mark.usefixtures("worker")
+async def test_it_fails_a_jpeg_cut_in_half_with_a_reason(gallery: Gallery) -> None:
+    whole = picture(1000, 1000)
+    image = await ended(await add(gallery, whole[: len(whole) // 2]))
+    assert (image.status, image.error_code) == ("failed", "damaged_image")
+
+
+@pytest.mark.usefixtures("worker")
+async def test_it_works_off_many_pictures_and_leaves_no_temporary_files(gallery: Gallery) -> None:
+    images = [await add(gallery) for _ in range(12)]
+    assert {(await ended(image)).status for image in images} == {"ready"}
+    assert [path for path in Path(django_settings.FILE_UPLOAD_TEMP_DIR).iterdir() if path.suffix == ".jpg"] == []
+
+
+@pytest.mark.usefixtures("worker")
+async def test_it_finds_work_without_any_hint(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notify, "workers", lambda: None)
+    assert (await ended(await add(gallery), 3)).status == "ready"
+
+
+async def test_it_goes_on_when_the_channel_layer_raises(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = CompressionWorker()
+
+    async def refuse(_channel: str) -> None:
+        raise ConnectionError("Redis is away")
+
+    monkeypatch.setattr(worker, "channel_layer", type("Layer", (), {"receive": staticmethod(refuse)})())
+    await worker.start()
+    try:
+        assert (await ended(await add(gallery), 5)).status == "ready"
+    finally:
+        await worker.stop(1)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_it_tries_again_when_a_child_dies_and_fails_after_three(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "LEASE_SECONDS", 0)
+    attempts = []
+
+    async def die(source: Path, *_rest: Any) -> None:
+        attempts.append(source)
+        raise ChildDied
+
+    sandbox_does(monkeypatch, die)
+    image = await ended(await add(gallery))
+    assert (image.status, image.error_code, len(attempts)) == ("failed", "processing_failed", 3)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_it_survives_an_error_that_nobody_thought_of(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "LEASE_SECONDS", 0)
+    first = True
+
+    async def surprise(source: Path, target: Path, options: Any) -> Any:
+        nonlocal first
+        if first:
+            first = False
+            raise RuntimeError("surprise")
+        from imgs.compression import compress
+
+        return compress(source, target, options)
+
+    sandbox_does(monkeypatch, surprise)
+    assert (await ended(await add(gallery))).status == "ready"
+
+
+@pytest.mark.usefixtures("worker")
+async def test_it_survives_a_database_that_is_away_for_a_claim(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, calls = jobs.claim, []
+
+    def sometimes() -> jobs.Job | None:
+        calls.append(1)
+        if len(calls) < 3:
+            raise OperationalError("server closed the connection")
+        return claim()
+
+    monkeypatch.setattr(jobs, "claim", sometimes)
+    assert (await ended(await add(gallery))).status == "ready"
+
+
+@pytest.mark.usefixtures("worker")
+async def test_it_holds_its_lease_while_a_child_works_long(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    renewed = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    renew = jobs.renew
+
+    def watched(job: jobs.Job) -> bool:
+        loop.call_soon_threadsafe(renewed.set)
+        return renew(job)
+
+    async def work_long(*_args: Any) -> None:
+        await renewed.wait()
+        raise CompressionError("too_complex")
+
+    monkeypatch.setattr(jobs, "renew", watched)
+    monkeypatch.setattr("realtime.workshop.RENEW_SECONDS", 0.1)
+    sandbox_does(monkeypatch, work_long)
+    image = await ended(await add(gallery))
+    assert (image.error_code, image.attempts) == ("too_complex", 1)
+
+
+async def test_it_stops_its_child_when_the_lease_is_lost(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped = asyncio.Event()
+
+    async def hang(*_args: Any) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    monkeypatch.setattr("realtime.workshop.RENEW_SECONDS", 0.1)
+    sandbox_does(monkeypatch, hang)
+    worker = CompressionWorker()
+    await worker.start()
+    try:
+        image = await add(gallery)
+        async with asyncio.timeout(5):
+            while not await UploadedImage.objects.filter(pk=image.pk, attempts=1).aexists():
+                await asyncio.sleep(0.02)
+        await sync_to_async(jobs.remove)(image)
+        async with asyncio.timeout(5):
+            await stopped.wait()
+        assert await status(image) == "removed"
+    finally:
+        await worker.stop(1)
+
+
+async def test_it_hands_back_at_no_cost_what_it_cannot_finish_in_time(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = asyncio.Event()
+
+    async def hang(*_args: Any) -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    sandbox_does(monkeypatch, hang)
+    worker = CompressionWorker()
+    await worker.start()
+    image = await add(gallery)
+    await started.wait()
+    await worker.stop(0.1)
+    row = await UploadedImage.objects.aget(pk=image.pk)
+    assert (row.status, row.attempts, row.lease_token) == ("queued", 0, None)

@@ -1,0 +1,279 @@
+"""The websocket of a gallery: greeting, live changes, catch-up, signing, and what garbage gets."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from imgs import changes, jobs, notify
+from imgs.models import Gallery
+from realtime.hub import hubs
+from tests.factories import upload, work_off
+from tests.realtime.sockets import Socket, connected
+
+pytestmark = pytest.mark.usefixtures("gallery")
+
+
+async def later(function: Any, *args: Any) -> Any:
+    return await sync_to_async(function, thread_sensitive=False)(*args)
+
+
+@pytest.fixture(autouse=True)
+async def no_hub_stays() -> AsyncIterator[None]:
+    yield
+    await asyncio.sleep(0.05)
+    assert hubs._hubs == {}
+
+
+async def test_it_says_hello_with_gallery_epoch_head_and_heartbeat(gallery: Gallery) -> None:
+    await later(upload, gallery)
+    async with connected() as socket:
+        assert await socket.receive() == {
+            "type": "hello",
+            "gallery": "main",
+            "epoch": gallery.epoch,
+            "head": 1,
+            "heartbeat_seconds": 15,
+        }
+        assert await socket.is_silent()
+
+
+async def test_it_sends_every_change_to_every_viewer(gallery: Gallery, tmp_path: Path) -> None:
+    async with connected() as one, connected() as two:
+        image = await later(upload, gallery)
+        await later(work_off, tmp_path)
+        await later(jobs.remove, image)
+        for viewer in (one, two):
+            assert (await viewer.receive())["type"] == "hello"
+            queued, ready = await viewer.receive(), await viewer.receive()
+            assert (queued["from"], queued["to"], queued["cards"][0]["status"]) == (0, 1, "queued")
+            assert (ready["from"], ready["to"], ready["cards"][0]["status"]) == (1, 2, "ready")
+            assert ready["cards"][0]["compressed_data"].startswith("data:image/jpeg;base64,")
+            removed = await viewer.receive()
+            assert (removed["to"], removed["cards"], removed["removed"]) == (3, [], [{"id": str(image.pk), "seq": 3}])
+
+
+async def test_it_keeps_galleries_apart(gallery: Gallery) -> None:
+    other = await later(lambda: Gallery.objects.create(slug="pesta", title="Pesta"))
+    async with connected("/ws/gallery/pesta/") as socket:
+        await socket.receive()
+        await later(upload, gallery)
+        assert await socket.is_silent()
+        await later(upload, other)
+        assert (await socket.receive())["to"] == 1
+
+
+async def test_it_catches_up_from_the_number_in_the_address(gallery: Gallery) -> None:
+    for _ in range(3):
+        await later(upload, gallery)
+    async with connected(f"/ws/gallery/main/?after=1&epoch={gallery.epoch}") as socket:
+        assert (await socket.receive())["head"] == 3
+        missed = await socket.receive()
+        assert (missed["from"], missed["to"], missed["more"]) == (1, 3, False)
+        assert [card["seq"] for card in missed["cards"]] == [2, 3]
+
+
+@pytest.mark.parametrize("query", ["after=5&epoch={epoch}", "after=1&epoch=another"])
+async def test_it_resets_a_client_that_is_ahead_or_from_another_epoch(gallery: Gallery, query: str) -> None:
+    await later(upload, gallery)
+    async with connected(f"/ws/gallery/main/?{query.format(epoch=gallery.epoch)}") as socket:
+        await socket.receive()
+        assert await socket.receive() == {"type": "reset", "head": 1, "epoch": gallery.epoch}
+
+
+async def test_it_resets_a_client_more_than_1000_changes_behind(gallery: Gallery) -> None:
+    await later(lambda: Gallery.objects.update(head=1001))
+    async with connected(f"/ws/gallery/main/?after=0&epoch={gallery.epoch}") as socket:
+        assert (await socket.receive())["head"] == 1001
+        assert (await socket.receive())["type"] == "reset"
+
+
+async def test_it_pages_a_long_catch_up_with_more(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    since = changes.since
+    monkeypatch.setattr(changes, "since", lambda *args: since(*args, 2))
+    for _ in range(3):
+        await later(upload, gallery)
+    async with connected(f"/ws/gallery/main/?after=0&epoch={gallery.epoch}") as socket:
+        await socket.receive()
+        first = await socket.receive()
+        assert (first["from"], first["to"], first["more"]) == (0, 2, True)
+        await socket.send({"type": "resume", "after": 2, "epoch": gallery.epoch})
+        second = await socket.receive()
+        assert (second["from"], second["to"], second["more"]) == (2, 3, False)
+
+
+async def test_it_answers_resume_with_nothing_new_by_an_empty_change(gallery: Gallery) -> None:
+    await later(upload, gallery)
+    async with connected() as socket:
+        await socket.receive()
+        await socket.send({"type": "resume", "after": 1, "epoch": gallery.epoch})
+        answer = await socket.receive()
+        assert (answer["from"], answer["to"], answer["cards"], answer["more"]) == (1, 1, [], False)
+
+
+async def test_it_delivers_within_two_seconds_when_every_message_is_lost(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notify.outbox, "put", lambda _departure: None)
+    async with connected() as socket:
+        await socket.receive()
+        await later(upload, gallery)
+        assert (await socket.receive(2))["to"] == 1
+
+
+async def test_it_sends_changes_in_order_and_once_when_messages_are_doubled_and_reordered(gallery: Gallery) -> None:
+    async with connected() as socket:
+        await socket.receive()
+        hub = hubs._hubs["main"]
+        held: list[Any] = []
+        original, hub.offer = hub.offer, held.append  # type: ignore[method-assign]
+        for _ in range(4):
+            await later(upload, gallery)
+        while len(held) < 4:
+            await asyncio.sleep(0.01)
+        for index in (2, 1, 1, 0, 3, 0):
+            original(held[index])
+        reached = 0
+        while reached < 4:
+            message = await socket.receive()
+            assert message["from"] == reached
+            reached = message["to"]
+        assert await socket.is_silent()
+
+
+async def test_it_merges_a_burst_into_few_frames(gallery: Gallery) -> None:
+    async with connected() as socket:
+        await socket.receive()
+        for _ in range(30):
+            await later(upload, gallery)
+        frames, reached = 0, 0
+        while reached < 30:
+            message = await socket.receive()
+            assert message["from"] == reached
+            frames, reached = frames + 1, message["to"]
+        assert frames < 30
+
+
+async def test_it_tells_everybody_to_reset_when_the_feed_has_gone_back(gallery: Gallery) -> None:
+    await later(upload, gallery)
+    async with connected() as socket:
+        await socket.receive()
+        await later(lambda: Gallery.objects.update(head=0, epoch="restored"))
+        assert await socket.receive(3) == {"type": "reset", "head": 0, "epoch": "restored"}
+
+
+async def test_it_beats_with_head_epoch_and_viewers(gallery: Gallery, settings: Any) -> None:
+    settings.HEARTBEAT_SECONDS = 1
+    async with connected() as one, connected():
+        await later(upload, gallery)
+        beat = await one.receive_type("heartbeat")
+        assert beat == {"type": "heartbeat", "head": 1, "epoch": gallery.epoch, "viewers": 2}
+
+
+async def test_it_signs_urls_of_ready_images_of_its_gallery_alone(gallery: Gallery, tmp_path: Path) -> None:
+    await later(upload, gallery)
+    ready = await later(work_off, tmp_path)
+    queued = await later(upload, gallery)
+    other = await later(lambda: Gallery.objects.create(slug="pesta", title="Pesta"))
+    await later(upload, other)
+    foreign = await later(work_off, tmp_path)
+    async with connected() as socket:
+        await socket.receive()
+        await socket.send(
+            {"type": "sign", "ids": [str(image.pk) for image in (ready, queued, foreign)] + [str(uuid4())]}
+        )
+        signed = await socket.receive()
+        assert signed["type"] == "signed"
+        assert list(signed["images"]) == [str(ready.pk)]
+        assert signed["images"][str(ready.pk)]["original_url"].startswith("/image/")
+        assert signed["urls_expire_at"].endswith("Z")
+
+
+async def test_it_limits_signing_to_five_requests_a_second() -> None:
+    async with connected() as socket:
+        await socket.receive()
+        for _ in range(6):
+            await socket.send({"type": "sign", "ids": []})
+        answers = [await socket.receive() for _ in range(6)]
+        assert [answer["type"] for answer in answers] == ["signed"] * 5 + ["error"]
+        assert answers[5]["code"] == "rate_limited"
+
+
+GARBAGE = [
+    "",
+    "x",
+    "[]",
+    "null",
+    '{"type": "unknown"}',
+    '{"type": "resume"}',
+    '{"type": "resume", "after": -1, "epoch": ""}',
+    '{"type": "resume", "after": 99999999999999999999, "epoch": ""}',
+    '{"type": "sign", "ids": ["no uuid"]}',
+    json.dumps({"type": "sign", "ids": [str(uuid4())] * 201}),
+    "[" * 50_000,
+    '{"type": "resume", "after": 1e400, "epoch": "a"}',
+]
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+async def test_it_answers_garbage_with_an_error_and_stays_open(gallery: Gallery, garbage: str) -> None:
+    async with connected() as socket:
+        await socket.receive()
+        await socket.send(garbage)
+        error = await socket.receive()
+        assert (error["type"], error["code"]) == ("error", "bad_message")
+        await socket.send({"type": "resume", "after": 0, "epoch": gallery.epoch})
+        assert (await socket.receive())["type"] == "changes"
+
+
+async def test_it_answers_bytes_with_an_error() -> None:
+    async with connected() as socket:
+        await socket.receive()
+        await socket.communicator.send_input({"type": "websocket.receive", "bytes": b"\x00"})
+        assert (await socket.receive())["code"] == "bad_message"
+
+
+async def test_it_closes_with_1008_after_ten_bad_messages_in_a_row() -> None:
+    async with connected() as socket:
+        await socket.receive()
+        for _ in range(10):
+            await socket.send("?")
+        answers = [await socket.receive() for _ in range(11)]
+        assert [answer.get("code") for answer in answers[:10]] == ["bad_message"] * 10
+        assert answers[10] == {"closed": 1008}
+
+
+async def test_it_forgives_bad_messages_when_a_good_one_comes_between(gallery: Gallery) -> None:
+    async with connected() as socket:
+        await socket.receive()
+        for _ in range(2):
+            for _ in range(9):
+                await socket.send("?")
+                assert (await socket.receive())["type"] == "error"
+            await socket.send({"type": "resume", "after": 0, "epoch": gallery.epoch})
+            assert (await socket.receive())["type"] == "changes"
+
+
+async def test_it_closes_with_1009_after_a_frame_over_64_kb() -> None:
+    async with connected() as socket:
+        await socket.receive()
+        await socket.send("x" * (64 * 1024 + 1))
+        assert await socket.receive() == {"closed": 1009}
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", None])
+async def test_it_turns_away_a_foreign_origin(origin: str | None) -> None:
+    accepted, _code = await Socket("/ws/gallery/main/", origin).communicator.connect(5)
+    assert accepted is False
+
+
+async def test_it_turns_away_viewers_of_a_gallery_that_does_not_exist() -> None:
+    socket = Socket("/ws/gallery/nowhere/")
+    accepted, _code = await socket.communicator.connect(5)
+    assert accepted is False
+    await socket.communicator.disconnect()
