@@ -1,0 +1,15 @@
+"""What a visitor does on the main page."""
+
+from playwright.sync_api import Page, expect
+
+
+def live(page: Page) -> Page:
+    """The page, once it is connected and shows the gallery."""
+    expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+    expect(page.locator("#gallery")).to_have_attribute("aria-busy", "false")
+    return page
+
+
+def choose(page: Page, name: str, content: bytes, mime_type: str = "image/jpeg") -> None:
+    """Choose one file to upload."""
+    page.set_input_files("#file-input", {"name": name, "mimeType": mime_type, "buffer": content})
