@@ -44,17 +44,19 @@ class Fleet:
     async def start(self) -> None:
         """Start every service after those it depends on; return when all are ready."""
         (self._folder / "data" / "media").mkdir(parents=True, exist_ok=True)
-        app = next(service for service in self.services.values() if not service.image)
-        await asyncio.to_thread(images.build, self._loopback.environment(app, 1))
         (self._folder / "ports.json").write_text(json.dumps(self._numbered_ports(), indent=1) + "\n")
         starting: dict[str, asyncio.Task[None]] = {}
 
         async def start_one(service: Service) -> None:
             for other in service.depends_on:
                 await asyncio.shield(starting[other])
+            if service.name == "web":
+                await building  # the static files it serves; all else can do without them
             await self._start_service(service)
 
         async with asyncio.TaskGroup() as group:
+            environment = self._loopback.environment(self.services["web"], 1)
+            building = group.create_task(asyncio.to_thread(images.build, environment))
             for service in self.services.values():
                 starting[service.name] = group.create_task(start_one(service))
 

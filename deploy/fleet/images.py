@@ -19,12 +19,14 @@ POSTGRES_FOLDERS = ("/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql*/
 
 @dataclass(frozen=True)
 class Launch:
-    """A process to start: its words, its whole environment, where, and as which user (None: who runs this)."""
+    """A process to start: its words, its whole environment, where, as which user (None: who runs this), and which
+    open files it keeps."""
 
     command: list[str]
     environment: dict[str, str]
     folder: Path
     user: str | None = None
+    open_files: tuple[int, ...] = ()
 
 
 def build(environment: Mapping[str, str]) -> None:
@@ -62,7 +64,7 @@ def _environment(own: dict[str, str], scratch: Path) -> dict[str, str]:
 
 def _postgres(command: list[str], environment: dict[str, str], folder: Path, port: int) -> Launch:
     """PostgreSQL refuses to run as root. As another user it may have no way to its folder through folders of root's, so
-    it gets there by its working directory, which it starts in and never leaves."""
+    it is handed its folder open."""
     user = "postgres" if os.geteuid() == 0 else None
     made = folder.with_suffix(".made")
     if not made.exists():
@@ -72,10 +74,13 @@ def _postgres(command: list[str], environment: dict[str, str], folder: Path, por
     if user:
         account = pwd.getpwnam(user)
         os.chown(folder, account.pw_uid, account.pw_gid)
-    data = "/proc/self/cwd" if user else str(folder)
-    start = Launch([*command, "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", ""], environment, folder, user)
+    opened = os.open(folder, os.O_RDONLY)
+    data = f"/proc/self/fd/{opened}" if user else str(folder)
+    words = [*command, "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", ""]
+    start = Launch(words, environment, Path("/"), user, open_files=(opened,))
     if not made.exists():
         _create_database(start, data)
+        (folder / "pg_hba.conf").write_text("host all all 127.0.0.1/32 scram-sha-256\n")
         made.touch()
     return start
 
@@ -84,7 +89,6 @@ def _create_database(start: Launch, data: str) -> None:
     """What the image's entry point does in an empty folder: a cluster, its user with a password, and the database."""
     own = start.environment
     _run(["initdb", "-D", data, "-U", own["POSTGRES_USER"], "-A", "trust", "-E", "UTF8", "--no-locale"], start)
-    (start.folder / "pg_hba.conf").write_text("host all all 127.0.0.1/32 scram-sha-256\n")
     password = own["POSTGRES_PASSWORD"].replace("'", "''")
     words = f"""ALTER USER "{own["POSTGRES_USER"]}" PASSWORD '{password}'\nCREATE DATABASE "{own["POSTGRES_DB"]}"\n"""
     _run(["postgres", "--single", "-D", data, "postgres"], start, words)
@@ -101,6 +105,7 @@ def _run(command: list[str], start: Launch, text: str = "") -> None:
         user=start.user,
         group=start.user,
         extra_groups=[] if start.user else None,
+        pass_fds=start.open_files,
         input=text,
         capture_output=True,
         text=True,

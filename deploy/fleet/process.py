@@ -108,6 +108,7 @@ class Process:
                 user=self._launch.user,
                 group=self._launch.user,
                 extra_groups=[] if self._launch.user else None,
+                pass_fds=self._launch.open_files,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -153,7 +154,7 @@ class Process:
             asked = await asyncio.create_subprocess_exec(
                 program,
                 *self._check[1:],
-                cwd=self._launch.folder if not self._launch.user else "/",
+                cwd=self._launch.folder,
                 env=self._launch.environment,
                 stdin=quiet,
                 stdout=quiet,
