@@ -219,6 +219,7 @@ DATABASES: dict[str, dict[str, Any]] = {
     "default": DATABASE_URL or database(f"sqlite:///{DATA_DIR / 'dinding.sqlite3'}")
 }
 DATABASES["default"]["CONN_MAX_AGE"] = None
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # so that the first request after a restart of the database works
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",

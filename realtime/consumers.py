@@ -9,7 +9,6 @@ from uuid import UUID
 
 from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
-from django.conf import settings
 from django.db import Error as DatabaseError
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -19,6 +18,7 @@ from realtime import protocol
 from realtime.audience import send_text
 from realtime.hub import Hub, hubs
 from realtime.threads import in_database
+from realtime.upload_cap import language_of
 from realtime.workshop import Workshop
 
 BAD_MESSAGES_MAX = 10
@@ -119,7 +119,7 @@ class GalleryConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no t
             await self.close(POLICY_VIOLATION)
 
     async def _error(self, code: str) -> None:
-        with translation.override(self.scope.get("language", settings.LANGUAGE_CODE)):
+        with translation.override(language_of(self.scope["headers"])):
             details = {
                 protocol.BAD_MESSAGE: _("This message was not understood."),
                 protocol.RATE_LIMITED: _("Too many requests at once; try again in a second."),

@@ -247,7 +247,8 @@ class Hub:
         oldest = time.monotonic() - 3 * settings.HEARTBEAT_SECONDS
         self._elsewhere = {process: told for process, told in self._elsewhere.items() if told[1] >= oldest}
         others = sum(viewers for process, (viewers, _) in self._elsewhere.items() if process != PROCESS)
-        return protocol.Heartbeat(head=self.cursor, epoch=self.epoch, viewers=len(self.occupants) + others).text()
+        head = self._pending["from"] if self._pending else self.cursor  # what has been sent, not what is about to be
+        return protocol.Heartbeat(head=head, epoch=self.epoch, viewers=len(self.occupants) + others).text()
 
     def _tell_presence(self) -> None:
         self._told_viewers = len(self.occupants)

@@ -7,11 +7,11 @@ from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 from django.conf import settings
-from django.urls import path
+from django.urls import path, re_path
 
 from imgs import notify
 from realtime import delivery
-from realtime.consumers import GalleryConsumer
+from realtime.consumers import NO_SUCH_GALLERY, GalleryConsumer
 from realtime.handler import BoundedHandler
 from realtime.upload_cap import UploadCap
 
@@ -26,7 +26,13 @@ async def http(scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable)
         await pages(scope, receive, send)
 
 
-websockets = URLRouter([path("ws/gallery/<slug:slug>/", GalleryConsumer.as_asgi())])
+async def no_such_socket(_scope: Any, receive: ASGIReceiveCallable, send: Any) -> None:
+    """Turn away a websocket to an address that is none; the browser sees 403."""
+    await receive()
+    await send({"type": "websocket.close", "code": NO_SUCH_GALLERY})
+
+
+websockets = URLRouter([path("ws/gallery/<slug:slug>/", GalleryConsumer.as_asgi()), re_path("", no_such_socket)])
 
 protocols = ProtocolTypeRouter(
     {

@@ -25,38 +25,34 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "websocket":
         await echo(receive, send)
         return
-    if scope["path"].startswith("/called"):
-        await respond(send, str(application.calls))
-        return
-    application.calls += 1
+    print("called", scope["path"], flush=True)
     size = 0
     while (message := await receive())["type"] == "http.request":
         size += len(message["body"])
         if not message["more_body"]:
             break
     if scope["path"] == "/slow":
-        print("working", flush=True)
         await asyncio.sleep(1)
     if scope["path"] == "/stuck":
-        print("working", flush=True)
-        threading.Thread(target=threading.Event().wait).start()
         await asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
     await respond(send, str(size))
 
 
-application.calls = 0
-
-
 async def echo(receive: Any, send: Any) -> None:
-    """Accept a websocket and send every text back; `close 1008` closes with that code, `flood` sends without end."""
+    """Accept a websocket and send every text back.
+
+    `close 1008` closes with that code, `size 70000` sends a text of that size, `flood` more than any buffer takes.
+    """
     await receive()
     await send({"type": "websocket.accept"})
     while (message := await receive())["type"] == "websocket.receive":
         text = message["text"]
         if text.startswith("close "):
             await send({"type": "websocket.close", "code": int(text.removeprefix("close "))})
+        elif text.startswith("size "):
+            await send({"type": "websocket.send", "text": "é" * int(text.removeprefix("size "))})
         elif text == "flood":
-            for _ in range(100):
+            for _ in range(400):
                 await send({"type": "websocket.send", "text": "x" * 100_000})
         else:
             await send({"type": "websocket.send", "text": text})
@@ -112,7 +108,7 @@ class ServerProcess:
 
     def wait(self) -> int:
         """Wait for the end. Returns the exit code."""
-        rest, _ = self.process.communicate(timeout=30)
+        rest, _ = self.process.communicate(timeout=40)
         self.lines += rest.splitlines()
         return self.process.returncode
 
@@ -149,8 +145,9 @@ def main() -> int:
     parser.add_argument("server", choices=["daphne", "uvicorn"])
     parser.add_argument("--disk-reserve-bytes", type=int)
     parser.add_argument("--file-size-limit", type=int, help="writing more to one file fails, as on a full disk")
-    parser.add_argument("--watchdog-seconds", type=float)
+    parser.add_argument("--discard-seconds", type=float)
     parser.add_argument("--stop-seconds", type=float)
+    parser.add_argument("--watchdog-seconds", type=float)
     parser.add_argument("--fail", action="store_true", help="the start fails")
     options = parser.parse_args()
     prepare(options)
@@ -165,18 +162,18 @@ def prepare(options: argparse.Namespace) -> None:
     django.setup()
     from django.conf import settings
 
-    from realtime import server, upload_cap
+    from realtime import http_request, server, upload_cap
 
     settings.MEDIA_ROOT.mkdir(parents=True, exist_ok=True)
-    if options.disk_reserve_bytes:
-        upload_cap.DISK_RESERVE_BYTES = options.disk_reserve_bytes
+    numbers = {"disk_reserve_bytes": upload_cap, "stop_seconds": server, "watchdog_seconds": server}
+    for name, module in numbers.items():
+        if getattr(options, name):
+            setattr(module, name.upper(), getattr(options, name))
+    if options.discard_seconds:
+        upload_cap.DISCARD_SECONDS = http_request.DISCARD_SECONDS = options.discard_seconds
     if options.file_size_limit:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (options.file_size_limit,) * 2)
-    if options.watchdog_seconds:
-        server.WATCHDOG_SECONDS = options.watchdog_seconds
-    if options.stop_seconds:
-        server.STOP_SECONDS = options.stop_seconds
 
 
 def serve_daphne(options: argparse.Namespace) -> int:

@@ -272,8 +272,9 @@ async def test_it_turns_away_a_foreign_origin(origin: str | None) -> None:
     assert accepted is False
 
 
-async def test_it_turns_away_viewers_of_a_gallery_that_does_not_exist() -> None:
-    socket = Socket("/ws/gallery/nowhere/")
+@pytest.mark.parametrize("address", ["/ws/gallery/nowhere/", "/ws/", "/ws/gallery/%00/", "/elsewhere"])
+async def test_it_turns_away_viewers_of_what_does_not_exist(address: str) -> None:
+    socket = Socket(address)
     accepted, _code = await socket.communicator.connect(5)
     assert accepted is False
     await socket.communicator.disconnect()
