@@ -72,7 +72,7 @@ export class WallView {
     const places = new Map();
     for (const [id, tile] of this.#tiles) places.set(id, tile.getBoundingClientRect());
     if (!this.#stage.hidden) {
-      places.set(this.#stage.dataset.id, this.#stage.querySelector("canvas").getBoundingClientRect());
+      places.set(this.#stage.dataset.imageId, this.#stage.querySelector("canvas").getBoundingClientRect());
     }
     places.set("invite", this.#invite.getBoundingClientRect());
     return places;
@@ -83,7 +83,7 @@ export class WallView {
     if (!tile) {
       tile = document.createElement("figure");
       tile.className = "wall__tile";
-      tile.dataset.id = card.id;
+      tile.dataset.imageId = card.id;
       this.#tiles.set(card.id, tile);
     }
     if (canvas.parentNode !== tile) tile.replaceChildren(canvas);
@@ -117,7 +117,7 @@ export class WallView {
     const [name, saved] = caption.firstElementChild.children;
     name.textContent = card.caption || card.original_name;
     saved.textContent = saving(card.reduction_percentage);
-    this.#stage.dataset.id = card.id;
+    this.#stage.dataset.imageId = card.id;
     this.#stage.hidden = false;
     return { id: card.id, longest: Math.max(box.width, box.height) * devicePixelRatio };
   }

@@ -222,7 +222,7 @@ class Gallery:
 
 
 def interleaving(seed: int) -> tuple[list[dict[str, Any]], Gallery]:
-    """Messages of a gallery: lost, doubled, merged and out of order, each gap asked for in the end."""
+    """Messages of a gallery: lost, doubled, merged and out of order."""
     chance = random.Random(seed)
     gallery = Gallery(chance)
     messages: list[dict[str, Any]] = []
@@ -233,21 +233,20 @@ def interleaving(seed: int) -> tuple[list[dict[str, Any]], Gallery]:
         before = gallery.head
         for _ in range(chance.randrange(1, 4)):
             gallery.change()
-        if chance.random() < 0.3:
-            messages.append({"type": "card", "card": chance.choice([*gallery.cards(), card("lost", 0, 0)])})
+        if gallery.cards() and chance.random() < 0.3:
+            messages.append({"type": "card", "card": chance.choice(gallery.cards())})
         live = gallery.since(before)
         if chance.random() < 0.8:
             messages.insert(chance.randrange(max(1, len(messages) - 3), len(messages) + 1), live)
         if chance.random() < 0.2:
             messages.append(gallery.since(chance.randrange(gallery.head)))
-    messages.append(page(gallery.head, *gallery.cards()))
-    messages.append(gallery.since(0))
     return messages, gallery
 
 
 def test_any_interleaving_ends_as_a_fresh_snapshot(modules: Modules) -> None:
-    for seed in range(60):
+    for seed in range(40):
         messages, gallery = interleaving(seed)
-        state = play(modules, *messages)
+        cursor = play(modules, *messages)["cursor"]
+        state = play(modules, *messages, gallery.since(cursor))
         assert state["cursor"] == gallery.head, seed
-        assert [one for one in state["cards"] if one["id"] != "lost"] == gallery.cards(), seed
+        assert state["cards"] == gallery.cards(), seed
