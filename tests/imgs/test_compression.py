@@ -1,0 +1,344 @@
+"""The small version is right by construction, and no file makes it raise anything but its own errors."""
+
+import io
+import struct
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageCms, PngImagePlugin
+
+from imgs.compression import CompressionError, Options, Result, compress
+from tests.pictures import (
+    OTHER_TYPES,
+    QUADRANTS,
+    RED,
+    animation,
+    close,
+    corners,
+    encoded,
+    exif_bomb,
+    gigapixel_gif,
+    photo,
+    plain_png,
+    quadrants,
+    scan_bomb,
+    turned,
+)
+
+FORMATS = ["JPEG", "PNG", "GIF", "WEBP"]
+WHITE = (255, 255, 255)
+
+
+class Bench:
+    """Compresses bytes by way of two files in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.source = folder / "source"
+        self.target = folder / "target"
+
+    def run(self, data: bytes, options: Options | None = None) -> Result:
+        self.source.write_bytes(data)
+        return compress(self.source, self.target, options or Options())
+
+    def small(self, data: bytes, options: Options | None = None) -> Image.Image:
+        """The small version of `data`, decoded."""
+        self.run(data, options)
+        return self.made()
+
+    def made(self) -> Image.Image:
+        """What was written last, decoded."""
+        image = Image.open(io.BytesIO(self.target.read_bytes()))
+        image.load()
+        return image
+
+    def code(self, data: bytes, options: Options | None = None) -> str:
+        """The code of the error that `data` causes."""
+        with pytest.raises(CompressionError) as caught:
+            self.run(data, options)
+        assert not self.target.exists()
+        return caught.value.code
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+@pytest.mark.parametrize("image_format", FORMATS)
+def test_it_makes_a_jpeg_of_every_type(bench: Bench, image_format: str) -> None:
+    result = bench.run(encoded(quadrants(400, 300), image_format))
+    small = bench.made()
+    assert result == Result(400, 300, 150, 113, bench.target.stat().st_size, "image/jpeg")
+    assert (small.format, small.size) == ("JPEG", (150, 113))
+    assert all(close(colour, wanted) for colour, wanted in zip(corners(small), QUADRANTS, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("size", "small_size"),
+    [
+        ((4032, 3024), (150, 113)),
+        ((3024, 4032), (150, 200)),
+        ((151, 1), (150, 1)),
+        ((150, 90), (150, 90)),
+        ((100, 80), (100, 80)),
+        ((1, 1), (1, 1)),
+        ((10_000, 5), (150, 1)),
+        ((5, 10_000), (5, 10_000)),
+        ((1, 70_000), (1, 65_500)),
+    ],
+)
+def test_it_keeps_the_shape_and_never_enlarges(
+    bench: Bench, size: tuple[int, int], small_size: tuple[int, int]
+) -> None:
+    result = bench.run(encoded(Image.new("L", size), "PNG"))
+    assert (result.width, result.height) == size
+    assert (result.compressed_width, result.compressed_height) == small_size
+    assert bench.made().size == small_size
+
+
+def test_it_makes_what_the_options_ask_for(bench: Bench) -> None:
+    data = photo(800, 600)
+    fine = bench.run(data, Options(width=300, quality=95))
+    coarse = bench.run(data, Options(width=300, quality=20))
+    assert (fine.compressed_width, coarse.compressed_width) == (300, 300)
+    assert fine.compressed_size > 2 * coarse.compressed_size
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_it_turns_the_picture_upright(bench: Bench, image_format: str, orientation: int) -> None:
+    result = bench.run(turned(orientation, image_format, size=(1200, 600)))
+    small = bench.made()
+    assert (result.width, result.height, small.size) == (1200, 600, (150, 75))
+    assert all(close(colour, wanted) for colour, wanted in zip(corners(small), QUADRANTS, strict=True))
+
+
+@pytest.mark.parametrize(
+    "exif", [b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\x01"]
+)
+def test_it_takes_a_picture_with_broken_exif_as_upright(bench: Bench, exif: bytes) -> None:
+    assert all(map(close, corners(bench.small(encoded(quadrants(), "JPEG", exif=exif))), QUADRANTS))
+
+
+def half_transparent(mode: str) -> Image.Image:
+    """Left half a solid black, right half nothing, above a colour that must not shine through."""
+    image = Image.new("RGBA", (300, 200), (0, 0, 0, 255))
+    image.paste((0, 200, 0, 0), (150, 0, 300, 200))
+    if mode == "P":
+        return image.quantize(4)
+    return image.convert(mode)
+
+
+def colour_key(mode: str) -> bytes:
+    """A PNG without an alpha channel, right half in the colour that its tRNS chunk declares transparent."""
+    dark, key = {"1": (0, 1), "L": (0, 90), "RGB": ((0, 0, 0), (0, 200, 0)), "I;16": (0, 300)}[mode]
+    image = Image.new(mode, (300, 200), dark)
+    image.paste(Image.new(mode, (150, 200), key), (150, 0))
+    transparency = {"1": 255, "I;16": 300}.get(mode, key)
+    return encoded(image, "PNG", transparency=transparency)
+
+
+TRANSPARENT = {
+    "PNG RGBA": encoded(half_transparent("RGBA"), "PNG"),
+    "PNG LA": encoded(half_transparent("LA"), "PNG"),
+    "PNG P": encoded(half_transparent("P"), "PNG"),
+    "PNG 1, colour key": colour_key("1"),
+    "PNG L, colour key": colour_key("L"),
+    "PNG RGB, colour key": colour_key("RGB"),
+    "PNG 16 bits, colour key": colour_key("I;16"),
+    "GIF": encoded(half_transparent("RGBA"), "GIF"),
+    "WebP": encoded(half_transparent("RGBA"), "WEBP", lossless=True, exact=True),
+}
+
+
+@pytest.mark.parametrize("case", TRANSPARENT)
+def test_it_puts_transparency_on_white(bench: Bench, case: str) -> None:
+    small = bench.small(TRANSPARENT[case]).convert("RGB")
+    assert close(small.getpixel((30, 50)), (0, 0, 0))
+    assert close(small.getpixel((120, 50)), WHITE)
+
+
+def test_it_mixes_half_transparent_pixels_with_white(bench: Bench) -> None:
+    small = bench.small(plain_png(300, 200, pixel=bytes((0, 0, 0, 128))))
+    assert close(small.getpixel((75, 50)), (127, 127, 127), tolerance=3)
+
+
+@pytest.mark.parametrize(
+    ("ink", "colour"), [((0, 255, 255, 0), (255, 0, 0)), ((0, 0, 0, 255), (0, 0, 0)), ((0, 0, 0, 0), WHITE)]
+)
+def test_it_converts_cmyk(bench: Bench, ink: tuple[int, ...], colour: tuple[int, ...]) -> None:
+    small = bench.small(encoded(Image.new("CMYK", (300, 200), ink), "JPEG"))
+    assert small.mode == "RGB"
+    assert close(small.getpixel((75, 50)), colour)
+
+
+def test_it_keeps_grey_grey(bench: Bench) -> None:
+    small = bench.small(encoded(Image.new("L", (300, 200), 90), "JPEG"))
+    assert small.mode == "L"
+    assert small.getpixel((75, 50)) == pytest.approx(90, abs=2)
+
+
+@pytest.mark.parametrize("level", [0, 255, 256, 32768, 65535])
+def test_it_scales_16_bits_to_8(bench: Bench, level: int) -> None:
+    small = bench.small(encoded(Image.new("I;16", (300, 200), level), "PNG"))
+    assert small.getpixel((75, 50)) == pytest.approx(level >> 8, abs=1)
+
+
+@pytest.mark.parametrize("mode", ["1", "P"])
+def test_it_smooths_pictures_of_few_colours_instead_of_dropping_pixels(bench: Bench, mode: str) -> None:
+    rows = [bytes((x + y) % 2 * 255 for x in range(300)) for y in range(200)]
+    chequered = Image.frombytes("L", (300, 200), b"".join(rows))
+    small = bench.small(encoded(chequered.convert(mode), "PNG")).convert("L")
+    assert small.getpixel((75, 50)) == pytest.approx(127, abs=10)
+
+
+@pytest.mark.parametrize("image_format", ["GIF", "WEBP", "PNG"])
+def test_it_takes_the_first_frame_of_an_animation(bench: Bench, image_format: str) -> None:
+    assert close(bench.small(animation(image_format)).getpixel((75, 50)), RED)
+
+
+def profile_with_red_and_green_exchanged() -> bytes:
+    """An ICC profile in which the file's red channel means green."""
+    data = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    renamed = data.replace("sRGB".encode("utf-16-be"), "test".encode("utf-16-be"))
+    return renamed.replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ").replace(b"????", b"gXYZ")
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP"])
+def test_it_converts_colours_to_srgb(bench: Bench, image_format: str) -> None:
+    image = Image.new("RGB", (300, 200), (255, 0, 0))
+    small = bench.small(encoded(image, image_format, icc_profile=profile_with_red_and_green_exchanged()))
+    assert close(small.getpixel((75, 50)), (0, 255, 0), tolerance=20)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("profile", [b"nonsense", profile_with_red_and_green_exchanged()[:300]])
+def test_it_passes_over_a_profile_without_sense(bench: Bench, mode: str, profile: bytes) -> None:
+    image = Image.new("RGB", (300, 200), "white").convert(mode)
+    small = bench.small(encoded(image, "JPEG", icc_profile=profile))
+    assert close(small.convert("RGB").getpixel((75, 50)), WHITE)
+
+
+def test_it_writes_no_metadata(bench: Bench) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8825)[2] = (48.0, 8.0, 15.0)
+    exif[0x010E] = "my secret place"
+    secrets = {"exif": exif.tobytes(), "comment": "my secret place", "dpi": (300, 300)}
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    note = PngImagePlugin.PngInfo()
+    note.add_text("Comment", "my secret place")
+    for data in (
+        encoded(quadrants(), "JPEG", icc_profile=srgb, xmp=b"<x>my secret place</x>", **secrets),
+        encoded(quadrants(), "PNG", icc_profile=srgb, pnginfo=note, **secrets),
+        encoded(quadrants(), "GIF", **secrets),
+    ):
+        assert set(bench.small(data).info) == {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+        assert b"secret" not in bench.target.read_bytes()
+
+
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """The CPU time that `work` takes, the best of three."""
+    marks = [time.process_time()]
+    for _ in range(3):
+        work()
+        marks.append(time.process_time())
+    return min(after - before for before, after in pairwise(marks))
+
+
+def test_it_decodes_no_more_of_a_large_jpeg_than_it_needs(bench: Bench) -> None:
+    data = photo(3000, 2000)
+    whole = cpu_seconds(lambda: Image.open(io.BytesIO(data)).load())
+    assert cpu_seconds(lambda: bench.run(data)) < whole * 0.8
+
+
+def test_it_refuses_more_pixels_than_allowed(bench: Bench) -> None:
+    data = encoded(Image.new("L", (100, 50)), "PNG")
+    assert bench.code(data, Options(max_pixels=4999)) == "too_many_pixels"
+    assert bench.run(data, Options(max_pixels=5000)).width == 100
+
+
+def test_it_refuses_a_gif_of_gigapixels(bench: Bench) -> None:
+    assert bench.code(gigapixel_gif()) == "too_many_pixels"
+
+
+@pytest.mark.parametrize("case", OTHER_TYPES)
+def test_it_refuses_other_types(bench: Bench, case: str) -> None:
+    assert bench.code(OTHER_TYPES[case]) == "unsupported_type"
+
+
+HALVES = {image_format: encoded(quadrants(), image_format) for image_format in FORMATS} | {
+    "progressive JPEG": encoded(quadrants(), "JPEG", progressive=True),
+    "interlaced GIF": encoded(quadrants(), "GIF", interlace=1),
+    "animated WebP": animation("WEBP"),
+    "photo": photo(640, 480),
+}
+
+
+@pytest.mark.parametrize("case", HALVES)
+def test_it_calls_half_a_picture_damaged(bench: Bench, case: str) -> None:
+    data = HALVES[case]
+    assert bench.code(data[: len(data) // 2]) == "damaged_image"
+
+
+def test_it_calls_garbage_behind_a_signature_damaged(bench: Bench) -> None:
+    assert bench.code(b"\xff\xd8\xff\xe0" + bytes(range(256)) * 40) == "damaged_image"
+
+
+def test_it_refuses_a_scan_bomb_without_decoding_it(bench: Bench) -> None:
+    started = time.process_time()
+    assert bench.code(scan_bomb(5000)) == "too_complex"
+    assert time.process_time() - started < 1
+
+
+def test_it_accepts_as_many_scans_as_an_odd_encoder_writes(bench: Bench) -> None:
+    assert bench.run(scan_bomb(100)).width == 400
+    bench.target.unlink()
+    assert bench.code(scan_bomb(101)) == "too_complex"
+
+
+def test_it_counts_no_scans_in_what_a_camera_appends(bench: Bench) -> None:
+    film = b"\xff\xda\0\0" * 1000
+    comment = b"\xff\xfe" + struct.pack(">H", len(film) + 2) + film
+    data = encoded(quadrants(), "JPEG", progressive=True)
+    assert bench.run(data[:2] + comment + data[2:] + film).width == 400
+
+
+def test_it_survives_overlapping_exif_entries(bench: Bench) -> None:
+    assert bench.run(exif_bomb(1_000_000)).width == 400
+
+
+def test_it_leaves_errors_of_the_files_alone(bench: Bench, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        compress(tmp_path / "missing", bench.target, Options())
+    bench.source.write_bytes(encoded(quadrants(), "JPEG"))
+    with pytest.raises(FileNotFoundError):
+        compress(bench.source, tmp_path / "missing" / "target", Options())
+
+
+SOUND = [*HALVES.values(), *TRANSPARENT.values(), turned(6), encoded(Image.new("CMYK", (99, 77)), "JPEG")]
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None, derandomize=True)
+def test_it_raises_only_its_own_errors_on_damaged_files(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    damaged = bytearray(data.draw(st.sampled_from(SOUND)))
+    for place in data.draw(st.lists(st.integers(0, len(damaged) - 1), max_size=8)):
+        damaged[place] = data.draw(st.integers(0, 255))
+    if data.draw(st.booleans()):
+        del damaged[data.draw(st.integers(0, len(damaged))) :]
+    bench = Bench(tmp_path_factory.mktemp("damaged"))
+    try:
+        result = bench.run(bytes(damaged), Options(max_pixels=1_000_000))
+    except CompressionError as error:
+        code = error.code
+    else:
+        code = None
+        assert bench.made().size == (result.compressed_width, result.compressed_height)
+    assert code in {None, "damaged_image", "unsupported_type", "too_many_pixels", "too_complex"}

@@ -1,0 +1,134 @@
+"""Pictures for tests, made in memory: honest ones whose right result is known, and hostile ones."""
+
+import io
+import random
+import struct
+import zlib
+from collections.abc import Iterable
+
+from PIL import ExifTags, Image, ImageChops, ImageDraw
+
+RED, GREEN, BLUE, YELLOW = (220, 30, 30), (30, 160, 30), (30, 30, 220), (230, 220, 30)
+QUADRANTS = (RED, GREEN, BLUE, YELLOW)  # top left, top right, bottom left, bottom right
+
+# How a picture lies in the file when EXIF says so: what turns the upright one into the stored one
+STORED = {
+    1: (),
+    2: (Image.Transpose.FLIP_LEFT_RIGHT,),
+    3: (Image.Transpose.ROTATE_180,),
+    4: (Image.Transpose.FLIP_TOP_BOTTOM,),
+    5: (Image.Transpose.ROTATE_90, Image.Transpose.FLIP_TOP_BOTTOM),
+    6: (Image.Transpose.ROTATE_90,),
+    7: (Image.Transpose.ROTATE_90, Image.Transpose.FLIP_LEFT_RIGHT),
+    8: (Image.Transpose.ROTATE_270,),
+}
+
+OTHER_TYPES = {
+    "nothing": b"",
+    "text": b"Dear all, the picture is attached.\n",
+    "svg": b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
+    "psd": b"8BPS\0\1" + bytes(20),
+    "pdf": b"%PDF-1.7\n",
+    "heic": b"\0\0\0\x18ftypheic" + bytes(16),
+    "avif": b"\0\0\0\x1cftypavif" + bytes(16),
+    "tiff": b"II*\0\x08\0\0\0" + bytes(16),
+    "bmp": b"BM" + bytes(60),
+    "wav": b"RIFF\x24\0\0\0WAVEfmt " + bytes(20),
+    "a PNG's first bytes": b"\x89PNG",
+}
+
+
+def encoded(image: Image.Image, image_format: str, **options: object) -> bytes:
+    """`image` as a file."""
+    file = io.BytesIO()
+    image.save(file, image_format, **options)
+    return file.getvalue()
+
+
+def quadrants(width: int = 400, height: int = 300) -> Image.Image:
+    """Four fields of different colours, so that every turn and flip shows."""
+    image = Image.new("RGB", (width, height))
+    draw = ImageDraw.Draw(image)
+    for index, colour in enumerate(QUADRANTS):
+        left, top = index % 2 * (width // 2), index // 2 * (height // 2)
+        draw.rectangle((left, top, left + width // 2, top + height // 2), colour)
+    return image
+
+
+def corners(image: Image.Image) -> list[tuple[int, ...]]:
+    """The colours in the middle of the four quadrants."""
+    x, y = image.width // 4, image.height // 4
+    places = [(x, y), (-1 - x, y), (x, -1 - y), (-1 - x, -1 - y)]
+    rgb = image.convert("RGB")
+    return [rgb.getpixel((x % image.width, y % image.height)) for x, y in places]
+
+
+def close(colour: Iterable[int], wanted: Iterable[int], tolerance: int = 12) -> bool:
+    """Whether two colours look the same; JPEG changes them a little."""
+    return all(abs(a - b) <= tolerance for a, b in zip(colour, wanted, strict=True))
+
+
+def turned(orientation: int, image_format: str = "JPEG", size: tuple[int, int] = (400, 300)) -> bytes:
+    """Quadrants of `size` as a viewer sees them, stored the way EXIF's `orientation` describes."""
+    image = quadrants(*size)
+    for step in STORED[orientation]:
+        image = image.transpose(step)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "Camera"
+    exif[ExifTags.Base.Orientation] = orientation
+    return encoded(image, image_format, exif=exif.tobytes())
+
+
+def photo(width: int = 4000, height: int = 3000, seed: int = 1, quality: int = 80) -> bytes:
+    """A JPEG with the gradients and the grain of a photograph; another `seed`, another picture."""
+    chance = random.Random(seed)
+    small = Image.new("RGB", (8, 6))
+    small.putdata([tuple(chance.randrange(256) for _ in "rgb") for _ in range(48)])
+    grain = Image.frombytes("L", (256, 256), chance.randbytes(65536)).point(lambda level: level // 12)
+    image = small.resize((width, height), Image.Resampling.BICUBIC)
+    sheet = Image.new("L", image.size)
+    for left in range(0, width, 256):
+        for top in range(0, height, 256):
+            sheet.paste(grain, (left, top))
+    return encoded(ImageChops.add(image, Image.merge("RGB", [sheet] * 3)), "JPEG", quality=quality)
+
+
+def animation(image_format: str) -> bytes:
+    """Two frames, the first red, the second blue."""
+    first, second = (Image.new("RGB", (300, 200), colour) for colour in (RED, BLUE))
+    return encoded(first, image_format, save_all=True, append_images=[second], duration=100)
+
+
+def plain_png(width: int, height: int, pixel: bytes = b"\x1e\xa0\x1e\xff") -> bytes:
+    """A PNG of one RGBA colour, without ever holding its pixels: 50 megapixels take 200 KB."""
+    packer = zlib.compressobj(1)
+    row = b"\0" + pixel * width
+    data = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
+    header = struct.pack(">LLBBBBB", width, height, 8, 6, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+
+
+def gigapixel_gif() -> bytes:
+    """44 bytes whose only frame lies so far outside the screen that the two span 4.4 gigapixels."""
+    screen = b"GIF89a" + struct.pack("<HHBBB", 32, 32, 0x81, 0, 0) + bytes(12)
+    return screen + b"," + struct.pack("<HHHHB", 1, 1069, 65534, 65532, 0) + b"\x02\x02\x44\x01\x00" + bytes(3) + b";"
+
+
+def scan_bomb(scans: int) -> bytes:
+    """A progressive JPEG with its last scan repeated: every one costs the decoder a pass over all pixels."""
+    data = encoded(quadrants(), "JPEG", progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    return data[:-2] + last * (scans - data.count(b"\xff\xda")) + data[-2:]
+
+
+def exif_bomb(size: int = 3_000_000) -> bytes:
+    """A WebP whose EXIF has 60,000 entries that all point at the same megabytes: read naively, it asks for 100 GB."""
+    entries = 60_000
+    shared = 10 + 12 * entries
+    directory = b"".join(struct.pack("<HHLL", tag, 7, size - shared, shared) for tag in range(1000, 1000 + entries))
+    exif = b"II*\0" + struct.pack("<LH", 8, entries) + directory
+    return encoded(quadrants(), "WEBP", exif=exif.ljust(size, b"\0"))
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
