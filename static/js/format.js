@@ -105,6 +105,9 @@ const SENTENCES = {
   unavailable: () => gettext("The gallery can't be reached right now."),
   storage_full: () => gettext("There is no room for more pictures right now."),
   network: () => gettext("The connection was lost."),
+  forbidden: () => gettext("Adding pictures is not allowed here."),
+  unreadable_file: () => gettext("The file can't be read any more. Choose it again."),
+  removed: () => gettext("The picture was removed."),
   unknown: () => gettext("Something went wrong."),
 };
 

@@ -96,7 +96,7 @@ export class UploadQueue {
       const card = state.cards.get(upload.card.id);
       if (card?.status === "ready") this.#become(upload, { state: "ready", card });
       else if (card?.status === "failed") this.#fail(upload, card.error ?? "processing_failed", "", card);
-      else if (state.removed.has(upload.card.id)) this.#fail(upload, "not_found");
+      else if (state.removed.has(upload.card.id)) this.#fail(upload, "removed");
       else if (!card) this.#options.lookUp(upload.card);
     }
   }

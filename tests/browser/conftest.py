@@ -22,7 +22,7 @@ expect.set_options(timeout=15_000)
 
 
 class OpenPage(Protocol):
-    """Opens an address in a browser of its own. `expected` are parts of the console's complaints that belong to the test."""
+    """Opens an address in a browser of its own. `expected`: parts of complaints on the console that the test wants."""
 
     def __call__(self, url: str, *, expected: tuple[str, ...] = (), **context: Any) -> Page: ...
 

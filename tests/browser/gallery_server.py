@@ -67,7 +67,9 @@ class GalleryServer:
     def add_staff(self) -> None:
         """Make the account of the person who runs the gallery."""
         command = [sys.executable, "manage.py", "createsuperuser", "--noinput", "--username", STAFF_NAME]
-        subprocess.run([*command, "--email", "staff@example.org"], cwd=ROOT, env=self._env, check=True, capture_output=True)
+        subprocess.run(
+            [*command, "--email", "staff@example.org"], cwd=ROOT, env=self._env, check=True, capture_output=True
+        )
 
     def staff(self) -> httpx.Client:
         """Somebody logged in to the admin."""

@@ -9,7 +9,13 @@ from tests.browser.conftest import OpenPage
 from tests.browser.gallery_server import GalleryServer, LiveGallery
 from tests.browser.page import choose, live
 
-GONE = ("ERR_CONNECTION_REFUSED", "WebSocket connection", "could not be loaded", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET")
+GONE = (
+    "ERR_CONNECTION_REFUSED",
+    "WebSocket connection",
+    "could not be loaded",
+    "ERR_EMPTY_RESPONSE",
+    "ERR_CONNECTION_RESET",
+)
 SMALL = pictures.encoded(pictures.quadrants(), "JPEG")
 
 
@@ -25,7 +31,9 @@ def test_an_upload_appears_in_every_browser_and_on_the_wall(live_gallery: LiveGa
     expect(second.locator(".card .name")).to_have_text("holiday.jpg")
 
 
-def test_a_card_shows_original_and_small_version_with_their_sizes(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+def test_a_card_shows_original_and_small_version_with_their_sizes(
+    live_gallery: LiveGallery, open_page: OpenPage
+) -> None:
     live_gallery.upload(pictures.photo(1200, 900), "field.jpg")
     page = live(open_page(live_gallery.url))
     card = page.locator(".card[data-status=ready]")

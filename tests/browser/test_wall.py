@@ -1,0 +1,213 @@
+"""The wall: a screen that shows new pictures by itself, for days."""
+
+import re
+
+import httpx
+import pytest
+from playwright.sync_api import Page, Request, expect
+
+from tests import pictures
+from tests.browser.conftest import OpenPage
+from tests.browser.gallery_server import GalleryServer, LiveGallery
+
+FULL_HD = {"width": 1920, "height": 1080}
+GONE = (
+    "ERR_CONNECTION_REFUSED",
+    "WebSocket connection",
+    "could not be loaded",
+    "ERR_EMPTY_RESPONSE",
+    "ERR_CONNECTION_RESET",
+)
+STAGE_MS = 6_000
+
+
+def ready(wall: Page) -> Page:
+    expect(wall.locator("#wall")).not_to_have_attribute("data-state", "loading")
+    return wall
+
+
+def on_stage(wall: Page, card: dict[str, str]) -> None:
+    expect(wall.locator(f'[data-part=stage][data-image-id="{card["id"]}"] canvas')).to_be_visible()
+
+
+def tiles(wall: Page) -> list[dict[str, float]]:
+    """The boxes of the mosaic's tiles."""
+    script = """(tiles) => tiles.map((tile) => {
+      const { x, y, width, height } = tile.getBoundingClientRect();
+      return { x, y, width, height };
+    })"""
+    boxes: list[dict[str, float]] = wall.locator(".wall__tile").evaluate_all(script)
+    return boxes
+
+
+def covered(wall: Page) -> float:
+    """The share of the screen that pictures and the invitation cover."""
+    invite = wall.locator("[data-part=invite]").bounding_box()
+    assert invite
+    area = sum(box["width"] * box["height"] for box in [*tiles(wall), invite])
+    size = wall.viewport_size
+    assert size
+    return area / (size["width"] * size["height"])
+
+
+def upload_many(gallery: LiveGallery, number: int) -> list[dict[str, str]]:
+    shapes = [(600, 400), (400, 600), (640, 480), (500, 500), (800, 450)]
+    return [
+        gallery.upload(pictures.photo(*shapes[index % len(shapes)], seed=index), f"{index}.jpg")
+        for index in range(number)
+    ]
+
+
+def wait_until_ready(gallery: LiveGallery, wall: Page, number: int) -> None:
+    """Wait on a page that counts, rather than by the clock."""
+    for _ in range(200):
+        if sum(card["status"] == "ready" for card in gallery.cards()) == number:
+            return
+        wall.wait_for_timeout(50)
+    raise AssertionError("the pictures did not become ready")
+
+
+def test_an_empty_wall_invites_in_the_language_of_its_viewer(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    english = open_page(live_gallery.wall_url)
+    expect(english.get_by_text("Scan to add the first picture")).to_be_visible()
+    expect(english.get_by_text(live_gallery.url)).to_be_visible()
+    indonesian = open_page(live_gallery.wall_url, locale="id-ID")
+    expect(indonesian.get_by_text("Pindai untuk menambahkan gambar pertama")).to_be_visible()
+    expect(indonesian.locator("html")).to_have_attribute("lang", "id")
+
+
+def test_the_qr_code_can_be_scanned_from_across_the_room(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    upload_many(live_gallery, 12)
+    wall = open_page(live_gallery.wall_url, viewport=FULL_HD)
+    wait_until_ready(live_gallery, wall, 12)
+    code = wall.get_by_alt_text(re.compile("QR"))
+    expect(wall.locator(".wall__tile").first).to_be_visible()
+    expect(code).to_be_in_viewport(ratio=1)
+    expect(code).to_have_js_property("complete", True)
+    box = code.bounding_box()
+    assert box
+    assert min(box["width"], box["height"]) >= 180
+    assert code.evaluate("(image) => image.naturalWidth") > 0
+    assert wall.locator(".wall__scan").evaluate("(text) => parseFloat(getComputedStyle(text).fontSize)") >= 28
+
+
+def test_a_new_picture_takes_the_stage_then_joins_the_mosaic(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    wall = ready(open_page(live_gallery.wall_url, viewport=FULL_HD))
+    wall.clock.install()
+    card = live_gallery.upload(pictures.photo(900, 600), "sunset.jpg")
+    on_stage(wall, card)
+    expect(wall.get_by_role("img", name="sunset.jpg")).to_have_count(1)
+    wall.clock.run_for(STAGE_MS - 1_000)
+    on_stage(wall, card)
+    wall.clock.run_for(1_100)
+    expect(wall.locator("[data-part=stage]")).to_be_hidden()
+    expect(wall.locator(f'.wall__tile[data-image-id="{card["id"]}"] canvas')).to_be_visible()
+
+
+def test_the_picture_on_stage_is_sharp(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    wall = ready(open_page(live_gallery.wall_url, viewport=FULL_HD))
+    on_stage(wall, live_gallery.upload(pictures.photo(2400, 1600), "large.jpg"))
+    canvas = wall.locator("[data-part=stage] canvas")
+    expect(canvas).to_have_js_property("width", 2107)  # 1,620 px wide on the screen, and a little to spare
+    shown = canvas.bounding_box()
+    assert shown
+    assert shown["width"] > 1_500
+
+
+def test_of_many_at_once_only_the_newest_waits_for_the_stage(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    wall = ready(open_page(live_gallery.wall_url, viewport=FULL_HD))
+    first = live_gallery.upload(pictures.photo(600, 400), "first.jpg")
+    on_stage(wall, first)
+    *others, newest = upload_many(live_gallery, 4)
+    for card in others:
+        expect(wall.locator(f'.wall__tile[data-image-id="{card["id"]}"]')).to_have_count(1)
+    on_stage(wall, first)
+    expect(wall.locator(f'[data-image-id="{newest["id"]}"]')).to_have_count(0)
+    on_stage(wall, newest)
+
+
+@pytest.mark.parametrize(
+    "viewport",
+    [FULL_HD, {"width": 390, "height": 844}, {"width": 1080, "height": 1920}],
+    ids=["tv", "phone", "upright tv"],
+)
+def test_the_mosaic_fills_the_screen_without_gaps(
+    live_gallery: LiveGallery, open_page: OpenPage, viewport: dict[str, int]
+) -> None:
+    upload_many(live_gallery, 26)
+    wall = open_page(live_gallery.wall_url, viewport=viewport, reduced_motion="reduce")
+    wait_until_ready(live_gallery, wall, 26)
+    expect(wall.locator(".wall__tile").nth(8)).to_be_visible()
+    assert covered(wall) > 0.95
+    for box in tiles(wall):
+        assert box["x"] >= -1
+        assert box["y"] >= -1
+        assert box["x"] + box["width"] <= viewport["width"] + 1
+        assert box["y"] + box["height"] <= viewport["height"] + 1
+
+
+def test_many_pictures_leave_a_bounded_number_in_the_document(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    wall = ready(open_page(live_gallery.wall_url, viewport=FULL_HD))
+    cards = upload_many(live_gallery, 40)
+    wait_until_ready(live_gallery, wall, 40)
+    on_stage(wall, cards[-1])
+    expect(wall.locator(f'.wall__tile[data-image-id="{cards[-2]["id"]}"]')).to_have_count(1)
+    expect(wall.locator(f'[data-image-id="{cards[0]["id"]}"]')).to_have_count(0)
+    assert wall.locator("canvas").count() <= 21
+
+
+def test_a_removed_picture_leaves_stage_and_mosaic(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    hung = live_gallery.upload(pictures.photo(600, 400, seed=3), "hung.jpg")
+    wall = open_page(live_gallery.wall_url)
+    expect(wall.locator(f'.wall__tile[data-image-id="{hung["id"]}"]')).to_have_count(1)
+    staged = live_gallery.upload(pictures.photo(600, 400, seed=4), "staged.jpg")
+    on_stage(wall, staged)
+    live_gallery.remove("staged.jpg")
+    expect(wall.locator("[data-part=stage]")).to_be_hidden()
+    live_gallery.remove("hung.jpg")
+    expect(wall.locator("#wall")).to_have_attribute("data-state", "empty")
+    expect(wall.locator(".wall__tile")).to_have_count(0)
+
+
+def test_a_picture_that_cannot_be_loaded_never_shows_and_is_asked_for_again(
+    live_gallery: LiveGallery, open_page: OpenPage
+) -> None:
+    wall = ready(open_page(live_gallery.wall_url, expected=("410",)))
+    wall.route("**/image/*", lambda route: route.fulfill(status=410))
+    card = live_gallery.upload(pictures.photo(600, 400), "late.jpg")
+    with wall.expect_response(lambda answer: answer.status == 410):
+        pass
+    expect(wall.locator("canvas")).to_have_count(0)
+    wall.unroute("**/image/*")
+    expect(wall.locator(f'[data-image-id="{card["id"]}"] canvas')).to_have_count(1)
+
+
+def test_the_connection_shows_only_while_it_is_lost(
+    gallery_server: GalleryServer, live_gallery: LiveGallery, open_page: OpenPage
+) -> None:
+    card = live_gallery.upload(pictures.photo(600, 400), "kept.jpg")
+    wall = open_page(live_gallery.wall_url, expected=GONE)
+    picture = wall.locator(f'[data-image-id="{card["id"]}"] canvas')
+    expect(picture).to_be_visible()
+    connection = wall.locator("[data-part=connection]")
+    expect(connection).to_be_hidden()
+    gallery_server.stop()
+    expect(connection).to_have_text("Reconnecting")
+    expect(picture).to_be_visible()
+    gallery_server.start()
+    on_stage(wall, live_gallery.upload(pictures.photo(600, 400, seed=2), "after.jpg"))
+    expect(connection).to_be_hidden()
+
+
+def test_it_speaks_to_nobody_but_its_own_server(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    asked: list[str] = []
+    wall = open_page("about:blank")
+
+    def remember(request: Request) -> None:
+        asked.append(request.url)
+
+    wall.on("request", remember)
+    wall.goto(live_gallery.wall_url)
+    ready(wall)
+    hosts = {httpx.URL(url).host for url in asked if not url.startswith("data:")}
+    assert hosts == {"127.0.0.1"}
