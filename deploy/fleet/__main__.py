@@ -28,6 +28,7 @@ class Fleet:
     def __init__(
         self, services: Mapping[str, Service], replicas: Mapping[str, int], folder: Path, scratch: Path
     ) -> None:
+        images.check_installed(services)
         self.services = services
         folders = {"/data": folder / "data", "/var/cache/nginx": folder / "nginx" / "cache"}
         self._loopback = Loopback(services, choose_ports(services, replicas), folders)
@@ -147,6 +148,14 @@ def lock(folder: Path) -> TextIO:
     return file
 
 
+def scale(variable: str) -> int:
+    """How many processes the environment asks for."""
+    asked = os.environ.get(variable, "2")
+    if not asked.isdecimal() or int(asked) < 1:
+        raise ComposeError(f"{variable} must be a whole number from 1")
+    return int(asked)
+
+
 def allow_open_files() -> None:
     """Raise the number of files that services may open, as far as this machine permits."""
     now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -160,7 +169,7 @@ def main() -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         allow_open_files()
-        replicas = {name: int(os.environ.get(name.upper(), "2")) for name in ("web", "worker")}
+        replicas = {name: scale(name.upper()) for name in ("web", "worker")}
         with lock(folder), tempfile.TemporaryDirectory(prefix="dinding-", ignore_cleanup_errors=True) as scratch:
             services = read(images.PROJECT / "docker-compose.yml", settings(folder))
             asyncio.run(run(Fleet(services, replicas, folder, Path(scratch))))

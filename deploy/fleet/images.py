@@ -29,8 +29,24 @@ class Launch:
     open_files: tuple[int, ...] = ()
 
 
+def check_installed(services: Mapping[str, Service]) -> None:
+    """Raise ComposeError naming what is missing on this machine."""
+    path = _environment({}, Path("/"))["PATH"]
+    missing = [
+        name for name in (service.command[0] for service in services.values()) if not shutil.which(name, path=path)
+    ]
+    if missing:
+        raise ComposeError(
+            f"not installed: {', '.join(missing)}; run: sh deploy/install_services.sh postgresql redis nginx"
+        )
+
+
 def build(environment: Mapping[str, str]) -> None:
-    """The part of the Dockerfile that makes files: the collected static files, in the folder of `environment`."""
+    """The part of the Dockerfile that makes files: the static files, unless they are newer than their sources."""
+    made = Path(environment["DATA_DIR"]) / "static" / "staticfiles.json"
+    sources = [PROJECT / "requirements.txt", *(PROJECT / "static").rglob("*")]
+    if made.exists() and made.stat().st_mtime > max(source.stat().st_mtime for source in sources):
+        return
     command = [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity", "0"]
     done = subprocess.run(command, cwd=PROJECT, env=dict(environment), capture_output=True, text=True, check=False)  # noqa: S603 (our own words)
     if done.returncode:
@@ -95,9 +111,7 @@ def _create_database(start: Launch, data: str) -> None:
 
 
 def _run(command: list[str], start: Launch, text: str = "") -> None:
-    program = shutil.which(command[0], path=start.environment["PATH"])
-    if not program:
-        raise ComposeError(f"{command[0]} is not installed; run: sh deploy/install_services.sh postgresql redis nginx")
+    program = shutil.which(command[0], path=start.environment["PATH"]) or command[0]
     done = subprocess.run(  # noqa: S603 (our own words)
         [program, *command[1:]],
         cwd=start.folder,
@@ -127,7 +141,8 @@ def _nginx(
     for other in loopback.services.values():
         if other.port and re.search(rf"\b{other.name}:{other.port}\b", text):
             text = text.replace(f"{other.name}:{other.port}", other.name)
-            members = "".join(f"server 127.0.0.1:{port}; " for port in loopback.ports[other.name])
+            # As with Docker's name server, nobody is left out for having failed a moment ago
+            members = "".join(f"server 127.0.0.1:{port} max_fails=0; " for port in loopback.ports[other.name])
             groups += f"    upstream {other.name} {{ {members}}}\n"
     for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"):
         groups += f"    {kind}_temp_path {folder}/{kind};\n"

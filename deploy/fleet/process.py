@@ -36,14 +36,10 @@ class Process:
         self._child: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._program = shutil.which(launch.command[0], path=launch.environment["PATH"])
+        self._program = shutil.which(launch.command[0], path=launch.environment["PATH"]) or launch.command[0]
 
     def start(self) -> None:
         """Begin; `ready` is done when the service is healthy, or has done its work if it is one that ends."""
-        if not self._program:
-            raise ComposeError(
-                f"{self._launch.command[0]} is not installed; run: sh deploy/install_services.sh {self.service.image}"
-            )
         self.log.write_bytes(b"")
         self._tasks.append(asyncio.create_task(self._keep_running()))
         if self.service.healthcheck:
@@ -101,7 +97,7 @@ class Process:
     async def _run_once(self) -> int:
         with self.log.open("ab") as log:
             self._child = await asyncio.create_subprocess_exec(
-                str(self._program),
+                self._program,
                 *self._launch.command[1:],
                 cwd=self._launch.folder,
                 env=self._launch.environment,
