@@ -1,0 +1,96 @@
+"""What it costs a server to deliver one message to one of many sockets, and when the last of them has it."""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import servers
+from bench.clients import Audience
+from bench.servers import Server
+from bench.tables import Row, Section, percentile, target
+
+SPACING_SECONDS = 0.1  # the hub sends at most two frames in 100 ms; more would be merged and look too cheap
+MESSAGE_BYTES = 900
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way to serve, with the most microseconds that a delivery may take (0: a peer, without a limit)."""
+
+    name: str
+    command: Callable[[int], list[str]]
+    limit: int
+
+
+HUB, GROUP = "bench.peers.hub_app", "bench.peers.group_consumer"
+CASES = (
+    Case("serve (Daphne): hub", lambda port: [sys.executable, "-m", HUB, str(port)], 60),
+    Case("uvicorn: hub", servers.uvicorn(f"{HUB}:application"), 24),
+    Case("Daphne: a consumer per socket in a group", servers.daphne(f"{GROUP}:application"), 0),
+    Case("uvicorn: a consumer per socket in a group", servers.uvicorn(f"{GROUP}:application"), 0),
+)
+
+
+def run(quick: bool) -> Section:
+    """Measure all cases."""
+    sockets, messages = 1000, 9 if quick else 45
+    section = Section(f"Fan-out: server CPU for each delivery to {sockets} sockets")
+    with tempfile.TemporaryDirectory(prefix="dinding-bench-") as folder:
+        servers.migrate(Path(folder))
+        section.rows = [
+            measure(case, Path(folder), sockets, messages if case.limit else messages // 3) for case in CASES
+        ]
+    section.notes = [
+        f"{messages} messages to hubs, {messages // 3} to groups, of about {MESSAGE_BYTES} bytes, one every "
+        f"{SPACING_SECONDS:g} s at most; user and system time of the whole server process, what it uses when idle "
+        "taken off.",
+        "A change through the hub includes its transaction. The latency counts from the notice to the last socket.",
+        "The client process runs on the same cores.",
+    ]
+    return section
+
+
+def measure(case: Case, folder: Path, sockets: int, messages: int) -> Row:
+    """The row of one case."""
+    environment = {"MESSAGE_BYTES": str(MESSAGE_BYTES), "HEARTBEAT_SECONDS": "3600"}
+    with servers.running(case.command, folder, **environment) as server, Audience([server.port], sockets) as audience:
+        broadcast(server, audience)  # the first one is slower
+        idle = idle_share(server)
+        client_before, before, began = audience.cpu_seconds(), server.cpu_seconds(), time.monotonic()
+        latencies = [broadcast(server, audience) for _ in range(messages)]
+        seconds = time.monotonic() - began
+        used = server.cpu_seconds() - before - idle * seconds
+        client = audience.cpu_seconds() - client_before
+    microseconds = 1e6 * used / (messages * sockets)
+    return {
+        "server": case.name,
+        "cpu_us": round(microseconds, 1),
+        "target": target(microseconds, case.limit) if case.limit else "-",
+        "last_p50_ms": round(1000 * percentile(latencies, 50), 1),
+        "last_p95_ms": round(1000 * percentile(latencies, 95), 1),
+        "client_cpu_us": round(1e6 * client / (messages * sockets), 1),
+        "idle_percent": round(100 * idle, 1),
+    }
+
+
+def broadcast(server: Server, audience: Audience) -> float:
+    """Have the server send one message to all; the seconds until the last socket has it."""
+    assert server.process.stdin
+    assert server.process.stdout
+    began = time.monotonic()
+    server.process.stdin.write("go\n")
+    server.process.stdin.flush()
+    number, sent = server.process.stdout.readline().split()
+    latency = audience.wait_for(f"number {number}").last - float(sent)
+    time.sleep(max(0, SPACING_SECONDS - (time.monotonic() - began)))
+    return latency
+
+
+def idle_share(server: Server, seconds: float = 2) -> float:
+    """The part of one core that the server uses while nothing is sent."""
+    before = server.cpu_seconds()
+    time.sleep(seconds)
+    return (server.cpu_seconds() - before) / seconds

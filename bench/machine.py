@@ -1,0 +1,44 @@
+"""Where and when the numbers were taken."""
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("django", "channels", "channels-redis", "redis", "daphne", "twisted", "autobahn", "uvicorn", "pillow")
+
+
+def facts() -> dict[str, str | int | dict[str, str]]:
+    """The machine and the versions of what runs on it."""
+    model = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), ":")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "cpu": model.partition(":")[2].strip() or platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gb": round(memory / 1024**3),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+    }
+
+
+def moment() -> dict[str, str | float]:
+    """The time, the commit and how busy the machine is."""
+    return {
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": commit(),
+        "load_before": round(os.getloadavg()[0], 2),
+    }
+
+
+def commit() -> str:
+    """The short name of the commit, with a plus sign when the tree differs from it; empty outside a repository."""
+    try:
+        short = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True).strip()
+        changed = subprocess.check_output(["git", "status", "--porcelain", "-uno"], cwd=ROOT, text=True).strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return f"{short}+" if changed else short

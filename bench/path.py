@@ -1,0 +1,109 @@
+"""From the last byte of an upload to its small version on every open websocket, on the embedded stack and the fleet."""
+
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import pictures, servers
+from bench.clients import Audience
+from bench.tables import Row, Section, percentile, target
+from bench.uploads import Uploader
+
+LIMITS_MS = {50: 100, 1000: 200}
+PAUSE_SECONDS = 0.1  # so that each picture meets an idle machine
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running gallery: where the pictures are posted, where the sockets are."""
+
+    name: str
+    upload_port: int
+    socket_ports: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds from the last byte of one upload to what came of it."""
+
+    answered: float
+    queued: float
+    first: float
+    last: float
+
+
+def run(quick: bool) -> Section:
+    """Measure every stack with 50 and 1,000 sockets."""
+    uploads = 8 if quick else 50
+    photo = pictures.jpeg(4000, 3000)
+    size = f"{len(photo) / 1e6:.1f} MB"
+    section = Section(f"The whole path: a 12-megapixel JPEG ({size}) uploaded, its small version on every websocket")
+    section.notes = [
+        f"{uploads} uploads one after the other, {PAUSE_SECONDS:g} s between them. Milliseconds from the moment the "
+        "last byte was handed to the system until: the 202 arrived; the last socket had the queued card; the first, "
+        "the last socket had the ready card with the small version in it.",
+        "Through nginx: uploads and websockets. Direct: both to the web process.",
+        "The clients run on the same cores, and each socket's client takes time before the next one's.",
+    ]
+    for stack in stacks():
+        for sockets, limit in LIMITS_MS.items():
+            section.rows.append(measure(stack, sockets, limit, photo, uploads))
+    return section
+
+
+def stacks() -> Iterator[Stack]:
+    """Every stack, running until the next is asked for."""
+    for start in (embedded, small_fleet, whole_fleet):
+        with tempfile.TemporaryDirectory(prefix="dinding-bench-") as folder, start(Path(folder)) as stack:
+            yield stack
+
+
+@contextmanager
+def embedded(folder: Path) -> Iterator[Stack]:
+    """`make run`."""
+    with servers.running(servers.serve, folder) as server:
+        yield Stack("embedded, one process", server.port, [server.port])
+
+
+@contextmanager
+def small_fleet(folder: Path) -> Iterator[Stack]:
+    """One web and one worker process on PostgreSQL and Redis."""
+    with servers.fleet(folder, web=1, worker=1) as fleet:
+        yield Stack("fleet, 1 web + 1 worker, direct", fleet.web_ports[0], fleet.web_ports)
+
+
+@contextmanager
+def whole_fleet(folder: Path) -> Iterator[Stack]:
+    """The fleet as `make fleet` starts it."""
+    with servers.fleet(folder, web=2, worker=2) as fleet:
+        yield Stack("fleet, 2 web + 2 worker, through nginx", fleet.port, [fleet.port])
+
+
+def measure(stack: Stack, sockets: int, limit: int, photo: bytes, uploads: int) -> Row:
+    """The row of one stack and number of sockets."""
+    with closing(Uploader(stack.upload_port)) as uploader, Audience(stack.socket_ports, sockets) as audience:
+        upload(uploader, audience, photo)  # the first one is slower
+        times = [upload(uploader, audience, photo) for _ in range(uploads)]
+    last = [1000 * one.last for one in times]
+    return {
+        "stack": stack.name,
+        "sockets": sockets,
+        "answered_p50": round(1000 * percentile([one.answered for one in times], 50), 1),
+        "queued_p50": round(1000 * percentile([one.queued for one in times], 50), 1),
+        "first_ready_p50": round(1000 * percentile([one.first for one in times], 50), 1),
+        "last_ready_p50": round(percentile(last, 50), 1),
+        "last_ready_p95": round(percentile(last, 95), 1),
+        "target": target(percentile(last, 95), limit),
+    }
+
+
+def upload(uploader: Uploader, audience: Audience, photo: bytes) -> Times:
+    """Upload one picture and wait until everybody has its small version."""
+    done = uploader.upload(photo)
+    queued = audience.wait_for(f"queued {done.image}")
+    ready = audience.wait_for(f"ready {done.image}")
+    time.sleep(PAUSE_SECONDS)
+    return Times(done.answered - done.sent, queued.last - done.sent, ready.first - done.sent, ready.last - done.sent)
