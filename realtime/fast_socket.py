@@ -32,7 +32,9 @@ class FastSocket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no type
     """Daphne's websocket, with sends that pass by autobahn and, while nothing is buffered, Twisted's write buffer."""
 
     def serverSend(self, content: Any, binary: bool = False) -> None:  # noqa: N802 (Daphne's)
-        """Send one message; cut a client that has stopped reading."""
+        """Send one message, or nothing on a closed socket; cut a client that has stopped reading."""
+        if self.state in {self.STATE_CLOSING, self.STATE_CLOSED}:
+            return
         if binary or self.state != self.STATE_OPEN:
             super().serverSend(content, binary)
             return

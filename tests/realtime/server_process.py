@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_BODY_BYTES = 5 * 1024 * 1024 + 64 * 1024
@@ -108,16 +108,9 @@ class ServerProcess:
 
     def wait(self) -> int:
         """Wait for the end. Returns the exit code."""
-        rest, _ = self.process.communicate(timeout=40)
-        self.lines += rest.splitlines()
-        return self.process.returncode
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.communicate()
+        assert self.process.stdout
+        self.lines += self.process.stdout.read().splitlines()
+        return self.process.wait()
 
 
 def memory_line(pid: int, name: str) -> int:
@@ -131,12 +124,13 @@ def started(directory: Path, *arguments: str, server: str = "daphne") -> Iterato
     """Start the server with its data in `directory`; it is gone when the block ends."""
     command = [sys.executable, "-m", "tests.realtime.server_process", server, *arguments]
     environment = {**os.environ, "DATA_DIR": str(directory), "LANGUAGE_CODE": "en", "PYTHONUNBUFFERED": "1"}
-    with ServerProcess(
-        subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
-        yield process
+        try:
+            yield ServerProcess(process)
+        finally:
+            process.kill()
 
 
 def main() -> int:

@@ -1,6 +1,7 @@
 """Compress pictures and nothing else, in a process of its own; what the service `worker` runs."""
 
 import asyncio
+import logging
 import os
 import signal
 import threading
@@ -14,6 +15,8 @@ from realtime.worker import CompressionWorker
 
 STOP_SECONDS = 10
 WATCHDOG_SECONDS = 15
+
+log = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -39,6 +42,7 @@ async def work() -> None:
     outbox.attach(loop)
     worker = CompressionWorker()
     await worker.start()
+    log.info("ready to compress")
     await stopped.wait()
     watchdog = threading.Timer(WATCHDOG_SECONDS, os._exit, (1,))
     watchdog.daemon = True
