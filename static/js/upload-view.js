@@ -2,6 +2,7 @@ import { count } from "./format.js";
 import { UploadRow } from "./upload-row.js";
 
 const OPEN_BY_THEMSELVES = 3;
+const OPEN_IN_LONG_LIST = 1;
 const MANY_ROWS = 8;
 const FINISHED = new Set(["ready", "failed", "cancelled"]);
 
@@ -45,7 +46,7 @@ export class UploadView {
     const row = known ?? this.#add(upload);
     const wasReady = row.element.dataset.state === "ready";
     if (known) row.patch();
-    if (upload.state === "ready" && !wasReady && this.#openRows() < OPEN_BY_THEMSELVES) row.toggle();
+    if (upload.state === "ready" && !wasReady && this.#hasRoomForOneMore()) row.toggle();
     this.#summarise();
   }
 
@@ -82,20 +83,24 @@ export class UploadView {
   #summarise() {
     const uploads = [...this.#rows.keys()];
     const finished = uploads.filter(({ state }) => FINISHED.has(state)).length;
-    const isLong = uploads.length > MANY_ROWS;
     const numbers = { done: count(finished), all: count(uploads.length) };
     this.#section.hidden = uploads.length === 0;
     this.#parts.count.textContent =
       uploads.length > 1 ? interpolate(gettext("%(done)s of %(all)s done"), numbers, true) : "";
     this.#parts.clear.hidden = finished < 2;
-    this.#parts.all.hidden = !isLong;
+    this.#parts.all.hidden = !this.#isLong();
     this.#parts.all.setAttribute("aria-expanded", String(this.#showsAll));
     this.#parts.all.textContent = this.#showsAll ? gettext("Show fewer") : gettext("Show all");
-    this.#parts.list.classList.toggle("is-short", isLong && !this.#showsAll);
+    this.#parts.list.classList.toggle("is-short", this.#isLong() && !this.#showsAll);
   }
 
-  #openRows() {
-    return [...this.#rows.values()].filter(({ isOpen }) => isOpen).length;
+  #hasRoomForOneMore() {
+    const open = [...this.#rows.values()].filter(({ isOpen }) => isOpen).length;
+    return open < (this.#isLong() ? OPEN_IN_LONG_LIST : OPEN_BY_THEMSELVES);
+  }
+
+  #isLong() {
+    return this.#rows.size > MANY_ROWS;
   }
 
   #toggleAll = () => {
