@@ -39,7 +39,7 @@ check: .venv/ready-dev  ## format, lint, types, import layers, migrations, templ
 	@.venv/bin/lint-imports
 	@$(RUN) manage.py makemigrations --check --dry-run
 	@$(RUN) manage.py check
-	@.venv/bin/djlint templates --check --lint --quiet
+	@.venv/bin/djlint templates --lint --quiet
 	@.venv/bin/oxlint static/js --deny-warnings
 
 bench: .venv/ready-dev  ## every benchmark beside its peers; writes bench/results.json

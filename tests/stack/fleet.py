@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from deploy.fleet.images import PROJECT
 
@@ -122,7 +123,7 @@ class Visitor:
         def is_ready() -> bool:
             card = self.card(image)
             found[:] = [card] if card else []
-            return bool(card) and card["status"] == "ready"
+            return card is not None and card["status"] == "ready"
 
         until(is_ready, seconds)
         return found[0]
@@ -132,7 +133,7 @@ class Visitor:
 def watching(address: str, origin: str) -> Iterator[ClientConnection]:
     """A websocket on the gallery at `address`, after its `hello`."""
     url = address.replace("http://", "ws://") + "/ws/gallery/main/"
-    with connect(url, origin=origin, proxy=None) as connection:  # type: ignore[arg-type]
+    with connect(url, origin=Origin(origin), proxy=None) as connection:
         assert json.loads(connection.recv(timeout=10))["type"] == "hello"
         yield connection
 
