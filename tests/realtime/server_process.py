@@ -79,14 +79,14 @@ class ServerProcess:
         """Its process."""
         return self.process.pid
 
-    def wait_for_line(self, beginning: str) -> str:
-        """The next line of output that begins so."""
+    def wait_for_line(self, text: str) -> str:
+        """The next line of output with `text` in it."""
         assert self.process.stdout
         for line in self.process.stdout:
             self.lines.append(line.rstrip("\n"))
-            if line.startswith(beginning):
+            if text in line:
                 return line.rstrip("\n")
-        raise AssertionError(f"no line begins with {beginning!r}:\n" + "\n".join(self.lines))
+        raise AssertionError(f"no line with {text!r}:\n" + "\n".join(self.lines))
 
     def peak_memory_bytes(self) -> int:
         """The most memory it ever held (resident set)."""
