@@ -16,7 +16,10 @@ export class CardView {
   element;
   card = null;
 
-  /** @param {{template: HTMLTemplateElement, config: object, onOpen: (id: string) => void, renew: (ids: string[]) => void}} options */
+  /**
+   * @param {{template: HTMLTemplateElement, config: object, onOpen: (id: string) => void,
+   *          renew: (ids: string[]) => void}} options
+   */
   constructor(card, options) {
     this.#options = options;
     this.element = options.template.content.firstElementChild.cloneNode(true);
@@ -66,8 +69,8 @@ export class CardView {
     this.element.classList.add("is-leaving");
     delete this.element.dataset.imageId;
     if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {
-      const fade = [{ opacity: 1 }, { opacity: 0, flexGrow: 0.01, flexBasis: 0, minWidth: 0, marginInlineEnd: "-1rem" }];
-      await this.element.animate(fade, { duration: SOFT_MS, easing: "ease-out", fill: "forwards" }).finished;
+      const gone = { opacity: 0, flexGrow: 0.01, flexBasis: 0 };
+      await this.element.animate(gone, { duration: SOFT_MS, easing: "ease-out", fill: "forwards" }).finished;
     }
     this.element.remove();
   }
@@ -77,7 +80,7 @@ export class CardView {
     this.#parts.note.hidden = true;
     this.#parts.sizes.textContent = `${fileSize(card.original_size)} → ${fileSize(card.compressed_size)}`;
     this.#parts.saving.textContent = saving(card.reduction_percentage);
-    this.#parts.open.setAttribute("aria-label", interpolate(gettext("Open %(name)s"), { name: card.original_name }, true));
+    this.#parts.open.ariaLabel = interpolate(gettext("Open %(name)s"), { name: card.original_name }, true);
     this.#parts.small.width = card.compressed_width;
     this.#parts.small.height = card.compressed_height;
     this.#showPictures();
@@ -91,7 +94,7 @@ export class CardView {
     this.#parts.sizes.textContent = hasFailed
       ? fileSize(card.original_size)
       : `${fileSize(card.original_size)}, ${dimensions(card.width, card.height)}`;
-    this.#parts.saving.textContent = hasFailed ? gettext("Only you see this.") : "";
+    this.#parts.saving.textContent = hasFailed ? gettext("Others don't see this.") : "";
   }
 
   #showPictures() {

@@ -60,8 +60,8 @@ export class PictureDialog {
   #show(card) {
     this.#id = card.id;
     showName(this.#parts.name, card.original_name);
-    this.#parts.originalFacts.textContent = `${fileSize(card.original_size)}, ${dimensions(card.width, card.height)}`;
-    this.#parts.smallFacts.textContent = `${fileSize(card.compressed_size)}, ${dimensions(card.compressed_width, card.compressed_height)}`;
+    this.#parts.originalFacts.textContent = facts(card.original_size, card.width, card.height);
+    this.#parts.smallFacts.textContent = facts(card.compressed_size, card.compressed_width, card.compressed_height);
     this.#parts.saving.textContent = saving(card.reduction_percentage);
     this.#parts.added.textContent = moment(card.created_at);
     // Not `disabled`: that would drop the focus, and the arrow keys with it, at the end of the gallery.
@@ -79,7 +79,8 @@ export class PictureDialog {
       original.style.setProperty("background-image", `url("${small}")`);
       this.#note("");
     }
-    this.#picture.show({ url: card.original_url, srcset: card.srcset, expires: card.urls_expire_at, revision: `${card.id} ${card.revision}` });
+    const revision = `${card.id} ${card.revision}`;
+    this.#picture.show({ url: card.original_url, srcset: card.srcset, expires: card.urls_expire_at, revision });
     if (this.#picture.isRunningOut) this.#options.renew([card.id]);
   }
 
@@ -114,6 +115,10 @@ export class PictureDialog {
   };
 
   #onClose = () => this.#options.onClose(this.#id);
+}
+
+function facts(size, width, height) {
+  return `${fileSize(size)}, ${dimensions(width, height)}`;
 }
 
 function collect(dialog) {

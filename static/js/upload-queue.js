@@ -7,7 +7,15 @@ import { sendFile } from "./upload-request.js";
 const AT_ONCE = 3;
 const IN_FLIGHT = new Set(["uploading", "complete", "held", "offline"]);
 /** Problems that another attempt may not meet. */
-const PASSING = new Set(["storage_full", "unavailable", "csrf_failed", "forbidden", "processing_failed", "conflict", "unknown"]);
+const PASSING = new Set([
+  "storage_full",
+  "unavailable",
+  "csrf_failed",
+  "forbidden",
+  "processing_failed",
+  "conflict",
+  "unknown",
+]);
 
 /**
  * The files somebody chose, on their way: a few at once, again after a lost connection, in their turn when the server
@@ -89,15 +97,10 @@ export class UploadQueue {
     this.#uploads.delete(upload);
   }
 
-  /** Looks in the state of the gallery for pictures that are done. */
+  /** Looks in the state of the gallery for what became of the accepted files. */
   settle(state) {
     for (const upload of this.#uploads) {
-      if (upload.state !== "processing") continue;
-      const card = state.cards.get(upload.card.id);
-      if (card?.status === "ready") this.#become(upload, { state: "ready", card });
-      else if (card?.status === "failed") this.#fail(upload, card.error ?? "processing_failed", "", card);
-      else if (state.removed.has(upload.card.id)) this.#fail(upload, "removed");
-      else if (!card) this.#options.lookUp(upload.card);
+      if (upload.card && upload.state !== "ready") this.#follow(upload, state);
     }
   }
 
@@ -117,10 +120,10 @@ export class UploadQueue {
       if (answer.kind === "accepted") {
         this.#accept(upload, answer.card);
       } else if (answer.kind === "later") {
-        await this.#pause(upload, "held", answer.seconds * 1000);
+        await this.#pause(upload, { state: "held", code: answer.code }, answer.seconds * 1000);
         continue;
       } else if (answer.kind === "unreachable" && (await isReadable(upload.file))) {
-        await this.#pause(upload, "offline", backoff.next());
+        await this.#pause(upload, { state: "offline" }, backoff.next());
         continue;
       } else if (answer.code === "csrf_failed" && !isTokenFresh && (await refreshCsrfToken())) {
         isTokenFresh = true;
@@ -134,7 +137,7 @@ export class UploadQueue {
   }
 
   async #attempt(upload) {
-    this.#become(upload, { state: "uploading", progress: 0 });
+    this.#become(upload, { state: "uploading", code: "", progress: 0 });
     const { answer, cancel } = sendFile({
       url: this.#config.upload_url,
       token: csrfToken(),
@@ -149,9 +152,9 @@ export class UploadQueue {
     return result;
   }
 
-  async #pause(upload, state, milliseconds) {
+  async #pause(upload, change, milliseconds) {
     if (upload.state === "cancelled") return;
-    this.#become(upload, { state, progress: 0 });
+    this.#become(upload, { ...change, progress: 0 });
     await new Promise((resolve) => {
       const timer = setTimeout(resolve, milliseconds);
       this.#interrupts.set(upload, () => {
@@ -165,6 +168,16 @@ export class UploadQueue {
   #accept(upload, card) {
     this.#become(upload, { state: "processing", progress: 1, card });
     this.#options.onAccepted(card);
+  }
+
+  #follow(upload, { cards, removed }) {
+    const card = cards.get(upload.card.id);
+    const hasFailed = upload.state === "failed"; // then staff may have put it back into the queue
+    if (card?.status === "ready") this.#become(upload, { state: "ready", card });
+    else if (card?.status === "failed" && !hasFailed) this.#fail(upload, card.error ?? "processing_failed", "", card);
+    else if (card?.status === "queued" && hasFailed) this.#become(upload, { state: "processing", card });
+    else if (removed.has(upload.card.id) && !hasFailed) this.#fail(upload, "removed");
+    else if (!card && !hasFailed) this.#options.lookUp(upload.card);
   }
 
   #fail(upload, code, detail = "", card = upload.card) {

@@ -5,12 +5,12 @@ const STALLED_AFTER_SECONDS = 60;
 /**
  * Starts sending. `onProgress` gets the sent share from 0 to 1, `onSent` is called when the last byte has left.
  * `answer` resolves, never rejects, to one of
- * `{kind: "accepted", card}`, `{kind: "refused", code, detail}`, `{kind: "later", seconds}` (the server asked to wait),
+ * `{kind: "accepted", card}`, `{kind: "refused", code, detail}`, `{kind: "later", code, seconds}` (it asked to wait),
  * `{kind: "unreachable"}` (no answer; the same key may be sent again) or `{kind: "cancelled"}`.
  */
 export function sendFile({ url, token, fields, file, onProgress, onSent }) {
   const request = new XMLHttpRequest();
-  const { promise: answer, resolve } = Promise.withResolvers?.() ?? withResolvers();
+  const { answer, resolve } = pendingAnswer();
   const stall = stallTimer(() => {
     resolve({ kind: "unreachable" });
     request.abort();
@@ -41,8 +41,10 @@ function form(fields, file) {
 function read(request) {
   const body = parsed(request.responseText);
   if (request.status === 202 && body?.image) return { kind: "accepted", card: body.image };
-  if (request.status === 429 || (request.status === 503 && request.getResponseHeader("Retry-After"))) {
-    return { kind: "later", seconds: waitingTime(request.getResponseHeader("Retry-After")) };
+  const retryAfter = request.getResponseHeader("Retry-After");
+  if (request.status === 429) return { kind: "later", code: "rate_limited", seconds: waitingTime(retryAfter) };
+  if (request.status === 503 && retryAfter) {
+    return { kind: "later", code: "unavailable", seconds: waitingTime(retryAfter) };
   }
   if ([0, 408, 502, 503, 504].includes(request.status)) return { kind: "unreachable" };
   return { kind: "refused", code: body?.code ?? codeOf(request.status), detail: body?.detail ?? "" };
@@ -77,10 +79,10 @@ function stallTimer(onStalled) {
   return { restart, stop };
 }
 
-function withResolvers() {
+function pendingAnswer() {
   let resolve;
-  const promise = new Promise((settle) => {
+  const answer = new Promise((settle) => {
     resolve = settle;
   });
-  return { promise, resolve };
+  return { answer, resolve };
 }

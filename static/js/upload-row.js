@@ -107,9 +107,9 @@ export class UploadRow {
 export function stateText({ state, progress, code, detail, card }, config) {
   const texts = {
     waiting: () => gettext("Waiting"),
-    uploading: () => interpolate(gettext("Uploading, %(percentage)s"), { percentage: percent(Math.floor(progress * 100)) }, true),
+    uploading: () => uploadingText(Math.floor(progress * 100)),
     complete: () => gettext("Uploaded"),
-    held: () => errorText("rate_limited"),
+    held: () => errorText(code),
     offline: () => gettext("No connection; it goes on by itself"),
     processing: () => gettext("Making the small version"),
     ready: () => saving(card.reduction_percentage),
@@ -117,6 +117,10 @@ export function stateText({ state, progress, code, detail, card }, config) {
     cancelled: () => gettext("Cancelled"),
   };
   return texts[state]();
+}
+
+function uploadingText(percentage) {
+  return interpolate(gettext("Uploading, %(percentage)s"), { percentage: percent(percentage) }, true);
 }
 
 function collect(element) {

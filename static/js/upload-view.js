@@ -16,7 +16,8 @@ export class UploadView {
 
   /**
    * @param {{section: HTMLElement, rowTemplate: HTMLTemplateElement, comparisonTemplate: HTMLTemplateElement,
-   *          config: object, onCancel: Function, onRetry: Function, onDismiss: Function, fallback: HTMLElement}} options
+   *          config: object, onCancel: Function, onRetry: Function, onDismiss: Function,
+   *          fallback: HTMLElement}} options
    *   the callbacks get the upload; `fallback` takes the focus when the last row goes
    */
   constructor(options) {
