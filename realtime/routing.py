@@ -32,7 +32,7 @@ async def no_such_socket(_scope: Any, receive: ASGIReceiveCallable, send: Any) -
     await send({"type": "websocket.close", "code": NO_SUCH_GALLERY})
 
 
-websockets = URLRouter([path("ws/gallery/<slug:slug>/", GalleryConsumer.as_asgi()), re_path("", no_such_socket)])
+websockets = URLRouter([path("ws/gallery/<slug:slug>/", GalleryConsumer.as_asgi()), re_path("", no_such_socket)])  # type: ignore[arg-type]  # ASGI, as Channels wants it
 
 protocols = ProtocolTypeRouter(
     {
