@@ -1,6 +1,11 @@
 """One picture on its way through nginx, a web process, Redis, a worker and back to every viewer."""
 
 import json
+import random
+from io import BytesIO
+
+import httpx
+from PIL import Image
 
 from tests.factories import picture
 from tests.stack.fleet import RunningFleet, Visitor, announced, watching
@@ -35,10 +40,12 @@ def test_it_keeps_a_websocket_answering_through_nginx(fleet: RunningFleet) -> No
         assert json.loads(socket.recv(timeout=10))["type"] == "error"
 
 
-def test_it_serves_the_original_from_disk_with_its_true_type(visitor: Visitor) -> None:
-    content = picture(640, 400, "PNG", "maroon")
-    image = visitor.upload_card(content)["id"]
-    url = visitor.ready_card(image)["original_url"]
+def test_it_leaves_sending_the_original_to_nginx(fleet: RunningFleet, visitor: Visitor) -> None:
+    content = large_picture()
+    url = visitor.ready_card(visitor.upload_card(content)["id"])["original_url"]
+    from_web = httpx.get(fleet.web_address(1) + url, trust_env=False)
+    assert from_web.headers["x-accel-redirect"].startswith("/protected/originals/")
+    assert from_web.content == b""
     answer = visitor.http.get(url)
     assert answer.content == content
     assert answer.headers["content-type"] == "image/png"
@@ -49,7 +56,7 @@ def test_it_serves_the_original_from_disk_with_its_true_type(visitor: Visitor) -
 
 
 def test_it_serves_a_range_of_original_and_small_version(visitor: Visitor) -> None:
-    card = visitor.ready_card(visitor.upload_card(picture(640, 400, color="tan"))["id"])
+    card = visitor.ready_card(visitor.upload_card(large_picture())["id"])
     for url in (card["original_url"], card["compressed_url"]):
         whole = visitor.http.get(url).content
         part = visitor.http.get(url, headers={"Range": "bytes=10-29"})
@@ -79,3 +86,10 @@ def test_it_is_refused_to_whoever_changes_its_url(visitor: Visitor) -> None:
     forged = url[:-4] + ("a" if url[-4] != "a" else "b") + url[-3:]
     answer = visitor.http.get(forged)
     assert (answer.status_code, answer.headers["content-type"]) == (403, "application/problem+json")
+
+
+def large_picture() -> bytes:
+    """A PNG that is too large to be sent along inside an answer."""
+    file = BytesIO()
+    Image.frombytes("RGB", (240, 240), random.randbytes(240 * 240 * 3)).save(file, "PNG")
+    return file.getvalue()
