@@ -51,20 +51,18 @@ class Sandbox:
         self._work = work
         self._idle_children = asyncio.Semaphore(self._children)
         self._at_work: set[Future[Result]] = set()
+        self._started = False
         self._pool: ProcessPool | None = None
 
     def start(self) -> None:
         """Start the children; they import what they need while the caller goes on."""
-        self._pool = _new_pool(self._children, self._limits.memory_bytes)
+        self._started = True
+        self._open_pool()
 
     def stop(self) -> None:
         """Kill the children, in about 200 ms; whoever still awaits a picture gets ChildDied."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.stop()  # type: ignore[no-untyped-call]
-            pool.join()
-        for future in self._at_work:
-            future.cancel()
+        self._started = False
+        self._close_pool()
 
     async def compress(self, source: Path, target: Path, options: Options) -> Result:
         """Run `compression.compress` in a child as soon as one is idle. Cancelling this kills the child at work.
@@ -93,8 +91,7 @@ class Sandbox:
                 await ended.wait()
         except TimeoutError:
             if not future.running():  # no child took it
-                self.stop()
-                self.start()
+                self._close_pool()
                 raise BrokenProcessPool("no child took the picture") from None
             raise CompressionError("too_complex") from None
         finally:
@@ -103,15 +100,31 @@ class Sandbox:
         return _result(future)
 
     def _schedule(self, source: Path, target: Path, options: Options) -> Future[Result]:
-        if self._pool is None:
+        if not self._started:
             raise ChildDied("the sandbox is not running")
-        if not self._pool.active:
-            self.stop()
-            self.start()
+        pool = self._pool
+        if pool is None or not pool.active:
+            self._close_pool()
+            pool = self._open_pool()
         try:
-            return self._pool.schedule(_run_limited, (self._work, self._limits.cpu_seconds, source, target, options))
+            return pool.schedule(_run_limited, (self._work, self._limits.cpu_seconds, source, target, options))
         except RuntimeError as error:  # it broke this very moment
             raise BrokenProcessPool(str(error)) from None
+
+    def _open_pool(self) -> ProcessPool:
+        self._pool = _new_pool(self._children, self._limits.memory_bytes)
+        with _without_interrupts():
+            if not self._pool.active:  # asking starts it
+                raise BrokenProcessPool("the children do not start")
+        return self._pool
+
+    def _close_pool(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.stop()  # type: ignore[no-untyped-call]
+            pool.join()
+        for future in self._at_work:
+            future.cancel()
 
 
 def _result(future: Future[Result]) -> Result:
@@ -130,17 +143,13 @@ def _result(future: Future[Result]) -> Result:
 def _new_pool(children: int, memory_bytes: int) -> ProcessPool:
     context = get_context("forkserver")  # a plain fork would inherit the listening socket and a copy of everything
     context.set_forkserver_preload([__name__])
-    pool = ProcessPool(
+    return ProcessPool(
         max_workers=children,
         max_tasks=PICTURES_PER_CHILD,
         initializer=_prepare_child,
         initargs=(memory_bytes,),
         context=context,
     )
-    with _without_interrupts():
-        if not pool.active:  # asking starts it
-            raise ChildDied("the children do not start")
-    return pool
 
 
 @contextlib.contextmanager

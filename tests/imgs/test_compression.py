@@ -262,6 +262,11 @@ def test_it_refuses_more_pixels_than_allowed(bench: Bench) -> None:
     assert bench.run(data, Options(max_pixels=5000)).width == 100
 
 
+def test_it_refuses_a_picture_that_names_two_sizes(bench: Bench) -> None:
+    small, large = plain_png(10, 10), plain_png(4000, 3000)
+    assert bench.code(small[:33] + large[8:], Options(max_pixels=1_000_000)) == "damaged_image"
+
+
 def test_it_refuses_a_gif_of_gigapixels(bench: Bench) -> None:
     assert bench.code(gigapixel_gif()) == "too_many_pixels"
 

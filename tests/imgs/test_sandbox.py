@@ -4,67 +4,25 @@ import asyncio
 import os
 import signal
 import socket
-import stat
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from imgs import sandbox as sandbox_module
-from imgs.compression import CompressionError, Options, Result, compress
+from imgs.compression import CompressionError, Options, compress
 from imgs.sandbox import ChildDied, Limits, Sandbox
+from tests.imgs.acts import act
 from tests.pictures import encoded, photo, plain_png, quadrants
 
 OPTIONS = Options()
-
-
-def act(source: Path, target: Path, options: Options) -> Result:
-    """What children run in these tests: a file's content may name something worse to do than a compression."""
-    word, _, argument = source.read_bytes()[:200].partition(b" ")
-    if word not in ACTS:
-        return compress(source, target, options)
-    return cast("Result", ACTS[word](argument.decode()))
-
-
-def hang(pipe: str) -> None:
-    """Say who hangs; the pipe stays open for as long as the process lives."""
-    os.write(os.open(pipe, os.O_WRONLY), f"{os.getpid()}\n".encode())
-    signal.pause()
-
-
-def burn(_argument: str) -> None:
-    while True:
-        pass
-
-
-def obey(pipe: str) -> str:
-    """Work until told what the result is."""
-    with Path(pipe).open() as orders:
-        return orders.readline()
-
-
-def sockets(_argument: str) -> list[int]:
-    found = [os.stat(int(name)) for name in os.listdir("/dev/fd") if os.path.exists(f"/dev/fd/{name}")]
-    return [status.st_ino for status in found if stat.S_ISSOCK(status.st_mode)]
-
-
-ACTS: dict[bytes, Callable[[str], Any]] = {
-    b"crash": lambda _argument: os.kill(os.getpid(), signal.SIGKILL),
-    b"exit": lambda _argument: os._exit(3),
-    b"hang": hang,
-    b"burn": burn,
-    b"obey": obey,
-    b"allocate": lambda size: len(bytearray(int(size))),
-    b"who": lambda _argument: os.getpid(),
-    b"modules": lambda _argument: sorted(sys.modules),
-    b"sockets": sockets,
-    b"oserror": lambda _argument: Path("/missing/file").read_bytes(),
-}
 
 
 class Desk:
@@ -199,8 +157,14 @@ async def test_it_kills_a_picture_at_its_deadline(tmp_path: Path) -> None:
 async def test_it_limits_cpu_time(tmp_path: Path) -> None:
     async with open_desk(tmp_path, limits=Limits(cpu_seconds=0)) as desk:
         with pytest.raises(CompressionError, match="too_complex"):
-            await desk.run("burn")
+            await desk.run("burn 60")
         assert await desk.works()
+
+
+async def test_it_gives_every_picture_its_own_cpu_time(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, limits=Limits(cpu_seconds=1)) as desk:
+        children = [await desk.run("burn 0.8") for _ in range(3)]
+    assert len(set(children)) == 1
 
 
 async def test_it_limits_memory(desk: Desk) -> None:
@@ -231,6 +195,18 @@ async def test_it_replaces_a_child_that_was_killed_while_idle(desk: Desk) -> Non
     assert await desk.works()
 
 
+async def test_it_tries_again_to_start_children(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_more_processes(*_: object) -> None:
+        raise BrokenProcessPool("fork: resource temporarily unavailable")
+
+    os.kill(await desk.run("who"), signal.SIGKILL)
+    with monkeypatch.context() as patch:
+        patch.setattr(sandbox_module, "_new_pool", no_more_processes)
+        with pytest.raises(ChildDied):
+            await desk.run("who")
+    assert await desk.works()
+
+
 async def test_cancelling_kills_the_child_at_work(desk: Desk) -> None:
     hanging = await desk.hang()
     hanging.task.cancel()
@@ -243,7 +219,9 @@ async def test_cancelling_kills_the_child_at_work(desk: Desk) -> None:
 
 async def test_stopping_ends_the_child_and_tells_who_waits(desk: Desk) -> None:
     hanging = await desk.hang()
+    started = time.monotonic()
     desk.sandbox.stop()
+    assert time.monotonic() - started < 2.5
     with pytest.raises(ChildDied):
         await hanging.task
     assert await hanging.dies()
@@ -285,7 +263,8 @@ SERVER = """
 import asyncio, os, sys
 from pathlib import Path
 from imgs.sandbox import ChildDied, Sandbox
-from tests.imgs.test_sandbox import OPTIONS, act
+from imgs.compression import Options
+from tests.imgs.acts import act
 
 async def main():
     sandbox = Sandbox(2, work=act)
@@ -293,7 +272,7 @@ async def main():
     try:
         for folder in sys.argv[1:]:
             source = Path(folder)
-            print(await sandbox.compress(source, source.with_name("target"), OPTIONS), flush=True)
+            print(await sandbox.compress(source, source.with_name("target"), Options()), flush=True)
     finally:
         sandbox.stop()
 

@@ -1,0 +1,59 @@
+"""What children do in the tests of the sandbox. Light to import: every child does."""
+
+import os
+import signal
+import stat
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+from imgs.compression import Options, Result, compress
+
+
+def act(source: Path, target: Path, options: Options) -> Result:
+    """What children run in these tests: a file's content may name something worse to do than a compression."""
+    word, _, argument = source.read_bytes()[:200].partition(b" ")
+    if word not in ACTS:
+        return compress(source, target, options)
+    return cast("Result", ACTS[word](argument.decode()))
+
+
+def hang(pipe: str) -> None:
+    """Say who hangs; the pipe stays open for as long as the process lives."""
+    os.write(os.open(pipe, os.O_WRONLY), f"{os.getpid()}\n".encode())
+    signal.pause()
+
+
+def burn(seconds: str) -> int:
+    """Use that much CPU time."""
+    until = time.process_time() + float(seconds)
+    while time.process_time() < until:
+        pass
+    return os.getpid()
+
+
+def obey(pipe: str) -> str:
+    """Work until told what the result is."""
+    with Path(pipe).open() as orders:
+        return orders.readline()
+
+
+def sockets(_argument: str) -> list[int]:
+    found = [os.stat(int(name)) for name in os.listdir("/dev/fd") if os.path.exists(f"/dev/fd/{name}")]
+    return [status.st_ino for status in found if stat.S_ISSOCK(status.st_mode)]
+
+
+ACTS: dict[bytes, Callable[[str], Any]] = {
+    b"crash": lambda _argument: os.kill(os.getpid(), signal.SIGKILL),
+    b"exit": lambda _argument: os._exit(3),
+    b"hang": hang,
+    b"burn": burn,
+    b"obey": obey,
+    b"allocate": lambda size: len(bytearray(int(size))),
+    b"who": lambda _argument: os.getpid(),
+    b"modules": lambda _argument: sorted(sys.modules),
+    b"sockets": sockets,
+    b"oserror": lambda _argument: Path("/missing/file").read_bytes(),
+}
