@@ -47,8 +47,6 @@ def measure(name: str, quick: bool) -> dict[str, Any]:
     if float(moment["load_before"]) > BUSY_LOAD * os.sysconf("SC_NPROCESSORS_ONLN"):
         section.notes.append(f"The machine was not idle before (load {moment['load_before']}).")
     print(section.text(), flush=True)
-    for missed in section.missed():
-        print(f"  over its target: {missed}\n", flush=True)
     took = round(time.monotonic() - began)
     return {**moment, "took_seconds": took, "title": section.title, "rows": section.rows, "notes": section.notes}
 

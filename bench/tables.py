@@ -21,10 +21,6 @@ class Section:
         notes = [f"  {note}" for note in self.notes]
         return "\n".join([self.title, "=" * len(self.title), *table(self.rows), *notes]) + "\n"
 
-    def missed(self) -> list[str]:
-        """What is over its limit, a line each."""
-        return [" ".join(map(str, row.values())) for row in self.rows if "MISSED" in str(row.get("target", ""))]
-
 
 def table(rows: Sequence[Row]) -> list[str]:
     """Lines of equal columns under their names; numbers stand right."""

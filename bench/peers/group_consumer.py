@@ -47,12 +47,12 @@ class Viewer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no t
 
 async def broadcast() -> tuple[int, float]:
     """Send the group a text."""
-    message = {"type": "changes", "to": next(numbers), "padding": ""}
-    message["padding"] = "x" * (BYTES - len(json.dumps(message)))
-    text = json.dumps(message)
+    number = next(numbers)
+    empty = json.dumps({"type": "changes", "to": number, "padding": ""})
+    text = json.dumps({"type": "changes", "to": number, "padding": "x" * (BYTES - len(empty))})
     moment = time.monotonic()
     await get_channel_layer().group_send(GROUP, {"type": "viewer.text", "text": text})
-    return int(message["to"]), moment
+    return number, moment
 
 
 application = Driven(ProtocolTypeRouter({"websocket": Viewer.as_asgi()}), broadcast)
