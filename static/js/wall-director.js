@@ -68,15 +68,26 @@ export class WallDirector {
   }
 
   #changeStage() {
-    const left = this.#stagedAt + STAGE_MS - performance.now();
-    if (this.#staged && left > 0) return;
+    if (this.#staged && this.#stageLeft() > 0) {
+      this.#advanceIn(this.#stageLeft());
+      return;
+    }
     this.#staged = null;
     if (!this.#waiting || !this.#pictures.get(this.#waiting)) return;
     this.#staged = this.#waiting;
     this.#waiting = null;
     this.#stagedAt = performance.now();
+    this.#advanceIn(STAGE_MS);
+  }
+
+  #stageLeft() {
+    return this.#stagedAt + STAGE_MS - performance.now();
+  }
+
+  /** Timers may fire a little early by the other clock; whoever comes too early asks again. */
+  #advanceIn(milliseconds) {
     clearTimeout(this.#stageTimer);
-    this.#stageTimer = setTimeout(() => this.#advance(), STAGE_MS);
+    this.#stageTimer = setTimeout(() => this.#advance(), milliseconds);
   }
 
   #item(card) {
