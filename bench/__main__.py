@@ -1,4 +1,4 @@
-"""`python -m bench [NAME ...] [--quick]`: measure, print tables, write bench/results.json."""
+"""`python -m bench [NAME ...] [--quick | --document]`: measure, print tables, write bench/results.json."""
 
 import argparse
 import json
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import compress, fanout, machine, path, upload_cost
+from bench import compress, document, fanout, machine, path, upload_cost
 from bench.tables import Section
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -28,7 +28,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure, print tables, write results.json.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(BENCHMARKS)}; default: all")
     parser.add_argument("--quick", action="store_true", help="a short run to try things out; results.json stays")
+    parser.add_argument("--document", action="store_true", help="only put the kept numbers into docs/benchmarks.md")
     options = parser.parse_args()
+    if options.document:
+        document.write(RESULTS)
+        return
     if unknown := set(options.names) - set(BENCHMARKS):
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
     if sys.platform != "linux":
