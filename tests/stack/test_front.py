@@ -1,5 +1,6 @@
 """What nginx passes on, what it keeps to itself, and what it says when something is too much."""
 
+import socket
 from collections.abc import Iterator
 
 import httpx
@@ -64,3 +65,10 @@ def test_it_refuses_a_host_that_is_not_ours(visitor: Visitor) -> None:
 
 def test_it_does_not_say_which_version_it_is(visitor: Visitor) -> None:
     assert visitor.http.get("/").headers["server"] == "nginx"
+
+
+def test_it_refuses_a_huge_body_while_it_is_still_arriving(fleet: RunningFleet) -> None:
+    head = f"POST /upload/ HTTP/1.1\r\nHost: 127.0.0.1:{fleet.port}\r\nContent-Length: {20 * MB}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", fleet.port), timeout=10) as connection:
+        connection.sendall(head.encode() + bytes(MB))
+        assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
