@@ -54,8 +54,11 @@ class BoundedHandler(ASGIHandler):
         """Make the response in a thread and send it."""
         context = copy_context()
         work = self.start(context, self.respond, scope, body)
-        work.add_done_callback(lambda done: body.close() if done.cancelled() else None)
-        response = await asyncio.wrap_future(work)
+        try:
+            response = await asyncio.wrap_future(work)
+        except asyncio.CancelledError:
+            work.add_done_callback(lambda work: self.abandon(work, body))
+            raise
         if not response.streaming:
             await self.send_response(response, send)
             return
@@ -65,6 +68,13 @@ class BoundedHandler(ASGIHandler):
             await self.send_response(response, send)
         finally:
             self.start(context.copy(), response.close)
+
+    def abandon(self, work: Future[Any], body: BinaryIO) -> None:
+        """Close what is left of a request whose client went away before the response was made."""
+        if work.cancelled():
+            body.close()
+        elif not work.exception() and work.result().streaming:
+            work.result().close()
 
     def start(self, context: Context, function: Callable[..., T], *args: Any) -> Future[T]:
         """Run `function` in a thread, with the language and whatever else the context holds."""
