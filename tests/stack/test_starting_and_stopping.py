@@ -14,6 +14,7 @@ from tests.factories import picture
 from tests.stack.fleet import STOP_SECONDS, RunningFleet, Visitor, until
 
 
+@pytest.mark.timeout(300)  # it starts two fleets
 def test_it_keeps_its_pictures_and_leaves_no_process_behind(tmp_path: Path) -> None:
     fleet = RunningFleet(tmp_path, web=1, worker=1)
     try:
