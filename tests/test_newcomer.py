@@ -1,4 +1,4 @@
-"""A newcomer's two commands: clone, `make run`. In an empty home directory, with nothing of this checkout but its commits."""
+"""A newcomer: clone, `make run`. In an empty home directory, with nothing of this checkout but its commits."""
 
 import os
 import signal
