@@ -5,6 +5,7 @@ import { LoadingPicture } from "./loading-picture.js";
 const NARROWEST = 0.75;
 const WIDEST = 4;
 const TINY_PX = 240;
+const FAILED_RATIO = 1.6;
 const SOFT_MS = 200;
 
 /** One picture in the grid. Everything it shows comes from its card; `patch` brings a newer one. */
@@ -125,8 +126,8 @@ export class CardView {
   }
 
   #shape() {
-    const { width, height } = this.card;
-    const ratio = width > 0 && height > 0 ? width / height : 4 / 3;
+    const { width, height, status } = this.card;
+    const ratio = status === "failed" ? FAILED_RATIO : width / height;
     const framed = Math.min(Math.max(ratio, NARROWEST), WIDEST);
     this.element.style.setProperty("--ratio", framed.toFixed(4));
     this.element.classList.toggle("is-extreme", Math.abs(framed - ratio) > 0.02);

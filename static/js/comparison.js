@@ -47,6 +47,7 @@ export class Comparison {
 /** "99.9 % smaller", with the figure large, wherever the language puts it. */
 function showSaving(element, percentage) {
   const text = saving(percentage);
+  element.classList.toggle("is-larger", percentage < 0);
   const figure = /[\d.,]+\s?%/u.exec(text)?.[0];
   if (!figure) {
     element.textContent = text;

@@ -44,6 +44,7 @@ export class UploadRow {
     this.#parts.bar.setAttribute("aria-valuenow", Math.round(progress * 100));
     this.#parts.bar.hidden = ["ready", "failed", "cancelled"].includes(state);
     this.#parts.state.textContent = stateText(this.#upload, this.#options.config);
+    this.#parts.state.classList.toggle("is-larger", state === "ready" && this.#upload.card.reduction_percentage < 0);
     this.#parts.compare.hidden = state !== "ready";
     this.#parts.cancel.hidden = !UploadQueue.canCancel(this.#upload);
     this.#parts.retry.hidden = !UploadQueue.canRetry(this.#upload);
