@@ -44,7 +44,8 @@ export class WallDirector {
 
   /** A picture is decoded. Those that load together are placed together, so that the wall moves once. */
   pictureLoaded(id) {
-    if (id === this.#waiting || !this.#pictures.busy) this.#advance();
+    const isCalm = !this.#pictures.busy && !this.#staged;
+    if (id === this.#waiting || isCalm) this.#advance();
     else this.#settle();
   }
 

@@ -35,14 +35,21 @@ const HERO_SHARE_AMONG_FEW = 0.6;
 export function mosaic(wanted) {
   const most = Math.min(wanted.width, wanted.height) < PHONE_SIDE ? MOST_TILES_ON_A_PHONE : MOST_TILES;
   const aspects = wanted.aspects.slice(0, most).map((aspect) => Math.min(WIDEST, Math.max(SLIMMEST, aspect)));
-  let best = null;
-  for (const tree of candidates(aspects, wanted)) {
-    const block = blockFor(tree.aspect, wanted);
-    if (best && misfit(block, tree.aspect, wanted) >= best.cost) continue;
-    const placed = arrange(tree, block, aspects.length, wanted);
-    if (placed && (!best || placed.cost < best.cost)) best = placed;
+  let best = { tiles: [], invite: corner(wanted), cost: Infinity };
+  for (const { number, sides, bottoms } of divisions(aspects, wanted)) {
+    const missing = 1 - number / aspects.length;
+    for (const side of sides) {
+      for (const bottom of bottoms) {
+        const shape = shapeOf(aspects[0], side, bottom);
+        const block = blockFor(shape.aspect, wanted);
+        const known = missing + misfit(block, shape.aspect, wanted) + heroMiss(shape.hero, block, number, wanted);
+        if (known >= best.cost) continue;
+        const placed = arrange(treeOf(aspects[0], side, bottom), block, wanted);
+        if (placed && known + placed.cost < best.cost) best = { ...placed, cost: known + placed.cost };
+      }
+    }
   }
-  return best ?? { tiles: [], invite: corner(wanted) };
+  return best;
 }
 
 /**
@@ -68,43 +75,50 @@ export function stageArea({ width, height }, invite, aspect) {
   return size(beside) >= size(above) ? beside : above;
 }
 
-/** Every arrangement worth a look: so many pictures beside the newest in so many rows, the others below it. */
-function* candidates(aspects, { width, height, invite }) {
+/** Every division worth a look: so many pictures, in rows beside the newest and in rows below it. */
+function* divisions(aspects, { width, height, invite }) {
   const total = aspects.length;
   const shapes = [
-    null, // in the margin beside or below the pictures
+    null, // the invitation hangs in the margin beside or below the pictures
     invite.tall.width / invite.tall.height,
     invite.wide.width / invite.wide.height,
-    invite.tall.width / height, // a column of its own
-    width / invite.wide.height, // a bar of its own
+    invite.tall.width / height, // in a column of its own
+    width / invite.wide.height, // in a bar of its own
   ];
   const fewest = total > MOST_BESIDE ? total - LEFT_OUT_AT_MOST : total;
-  for (let number = total; number >= fewest; number -= 1) {
-    const rest = aspects.slice(1, number);
+  for (let number = total; number >= fewest && number > 0; number -= 1) {
+    const rest = aspects.slice(1, number).map((aspect) => leaf(aspect));
     for (const shape of shapes) {
       const last = shape === null ? [] : [leaf(shape, true)];
       for (let beside = 0; beside <= Math.min(rest.length, MOST_BESIDE); beside += 1) {
-        yield* arrangements(aspects[0], rest.slice(0, beside), rest.slice(beside), last);
+        const below = rest.slice(beside);
+        const isLastBelow = below.length > 0;
+        const sides = rowings([...rest.slice(0, beside), ...(isLastBelow ? [] : last)]);
+        yield { number, sides, bottoms: rowings(isLastBelow ? [...below, ...last] : []) };
+        // The invitation alone below everything
+        if (!isLastBelow && last.length) yield { number, sides: rowings(rest.slice(0, beside)), bottoms: [last[0]] };
       }
     }
   }
 }
 
-function* arrangements(hero, beside, below, last) {
-  const sideLeaves = [...beside.map((aspect) => leaf(aspect)), ...(below.length ? [] : last)];
-  const belowLeaves = below.length ? [...below.map((aspect) => leaf(aspect)), ...last] : [];
-  for (const side of rowings(sideLeaves)) {
-    const top = side ? row([leaf(hero), side]) : leaf(hero);
-    for (const bottom of rowings(belowLeaves)) yield bottom ? column([top, bottom]) : top;
-  }
-  // The invitation alone under or beside everything.
-  if (below.length === 0 && last.length && beside.length === 0) yield column([leaf(hero), last[0]]);
+/** The shape of the whole, and the newest picture's share of it. */
+function shapeOf(hero, side, bottom) {
+  const top = hero + (side?.aspect ?? 0);
+  const aspect = bottom ? 1 / (1 / top + 1 / bottom.aspect) : top;
+  return { aspect, hero: ((hero / top) * aspect) / top };
 }
 
-/** The leaves in one row, two rows, … of about equal length. */
-function* rowings(leaves) {
-  if (leaves.length === 0) yield null;
+function treeOf(hero, side, bottom) {
+  const top = row(side ? [leaf(hero), side] : [leaf(hero)]);
+  return column(bottom ? [top, bottom] : [top]);
+}
+
+/** The leaves in one row, two rows, … of about equal length; nothing at all when there are none. */
+function rowings(leaves) {
+  if (leaves.length === 0) return [null];
   const length = sum(leaves.map(({ aspect }) => aspect));
+  const found = [];
   for (let number = 1; number <= Math.min(MOST_ROWS, leaves.length); number += 1) {
     const rows = Array.from({ length: number }, () => []);
     let passed = 0;
@@ -113,8 +127,9 @@ function* rowings(leaves) {
       rows[Math.min(number - 1, Math.floor((middle / length) * number))].push(one);
       passed += one.aspect;
     }
-    if (rows.every((cells) => cells.length)) yield column(rows.map(row));
+    if (rows.every((cells) => cells.length)) found.push(column(rows.map(row)));
   }
+  return found;
 }
 
 const leaf = (aspect, isInvite = false) => ({ aspect, isInvite });
@@ -140,19 +155,19 @@ function blockFor(aspect, { width, height }) {
 }
 
 /** The arrangement on the screen with what it costs in looks; null when the invitation has no room. */
-function arrange(tree, block, available, wanted) {
+function arrange(tree, block, wanted) {
   const leaves = [];
   place(tree, block, wanted.gap, leaves);
   const tiles = leaves.filter((one) => !one.isInvite).map((one) => one.rect);
   const invite = leaves.find((one) => one.isInvite)?.rect ?? margin(block, wanted);
   if (!invite || !holds(invite, wanted.invite)) return null;
-  const missing = 1 - tiles.length / available;
-  return { tiles, invite, cost: misfit(block, tree.aspect, wanted) + unevenness(tiles, invite, wanted) + missing };
+  const taken = (invite.width * invite.height) / (wanted.width * wanted.height);
+  return { tiles, invite, cost: unevenness(tiles.slice(1)) + taken * 4 };
 }
 
 function place(tree, rect, gap, leaves) {
   if (!tree.cells) {
-    leaves.push({ ...tree, rect });
+    leaves.push({ isInvite: tree.isInvite, rect });
     return;
   }
   const share = tree.across ? (cell) => cell.aspect : (cell) => 1 / cell.aspect;
@@ -175,15 +190,17 @@ function misfit(block, aspect, { width, height }) {
   return uncovered * 6 + cropped * 3;
 }
 
-/** How different the small ones are, how far the newest is from its share, how much the invitation takes. */
-function unevenness(tiles, invite, { width, height }) {
-  const screen = width * height;
-  const [hero, ...small] = tiles.map((tile) => (tile.width * tile.height) / screen);
-  const sizes = small.map(Math.log);
+/** How far the newest picture is from its share of the screen. */
+function heroMiss(share, block, number, { width, height }) {
+  const wanted = number > 3 ? HERO_SHARE : HERO_SHARE_AMONG_FEW;
+  return Math.abs(Math.log((share * block.width * block.height) / (width * height) / wanted)) * 0.8;
+}
+
+/** How different the others are from each other. */
+function unevenness(tiles) {
+  const sizes = tiles.map((tile) => Math.log(tile.width * tile.height));
   const mean = sum(sizes) / (sizes.length || 1);
-  const spread = Math.sqrt(sum(sizes.map((size) => (size - mean) ** 2)) / (sizes.length || 1));
-  const heroShare = tiles.length > 3 ? HERO_SHARE : HERO_SHARE_AMONG_FEW;
-  return spread + Math.abs(Math.log(hero / heroShare)) * 0.8 + ((invite.width * invite.height) / screen) * 4;
+  return Math.sqrt(sum(sizes.map((size) => (size - mean) ** 2)) / (sizes.length || 1));
 }
 
 const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);

@@ -122,13 +122,17 @@ export class WallView {
     return { id: card.id, longest: Math.max(box.width, box.height) * devicePixelRatio };
   }
 
+  /** Everything travels to its new place; behind a picture on stage nothing moves, it only changes. */
   #move(before, staged) {
+    if (staged) {
+      if (!before.has(staged.card.id)) appear(this.#stage);
+      return;
+    }
     for (const [id, tile] of this.#tiles) {
       if (before.has(id)) glide(tile, before.get(id));
       else appear(tile);
     }
     if (before.get("invite").width) glide(this.#invite, before.get("invite"));
-    if (staged && !before.has(staged.card.id)) appear(this.#stage);
   }
 }
 
