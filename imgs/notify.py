@@ -11,6 +11,8 @@ from typing import Any
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 
+from imgs.outages import Outage
+
 COMPRESS_CHANNEL = "compress"
 SEND_TIMEOUT_SECONDS = 1.0
 OUTBOX_SIZE = 1000
@@ -43,7 +45,7 @@ class Outbox:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._queue: asyncio.Queue[Departure] = asyncio.Queue(OUTBOX_SIZE)
         self._sender: asyncio.Task[None] | None = None
-        self._reachable = True
+        self._outage = Outage(log, "the channel layer")
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Deliver on `loop` from now on. Call on that loop; calling again does nothing."""
@@ -75,7 +77,7 @@ class Outbox:
         try:
             self._queue.put_nowait(departure)
         except asyncio.QueueFull:
-            self._report("the outbox is full; messages are dropped, and the database fills the gaps")
+            self._outage.noticed("the outbox is full")
 
     async def _run(self, queue: asyncio.Queue[Departure]) -> None:
         while True:
@@ -85,18 +87,9 @@ class Outbox:
         try:
             await departure.send()
         except Exception as error:  # noqa: BLE001 (whatever the layer's client raises, the message was only a hint)
-            self._report(
-                f"the channel layer does not take messages ({type(error).__name__}); the database fills the gaps"
-            )
+            self._outage.noticed(error)
         else:
-            if not self._reachable:
-                log.info("the channel layer takes messages again")
-            self._reachable = True
-
-    def _report(self, problem: str) -> None:
-        if self._reachable:
-            log.warning(problem)
-        self._reachable = False
+            self._outage.over()
 
 
 outbox = Outbox()

@@ -45,7 +45,9 @@ class Problem(Exception):
 def answer(problem: Problem, *, path: str, address: str, **facts: Any) -> HttpResponse:
     """The response to a request that can't be done, and the one log line about it."""
     log.warning("refused", extra={"code": problem.code, "path": path, "address": address, **facts})
-    return problem.response()
+    response = problem.response()
+    response._has_been_logged = True  # type: ignore[attr-defined]  # or Django logs a 503 once more
+    return response
 
 
 def missing_file() -> Problem:

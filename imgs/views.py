@@ -82,28 +82,26 @@ def receive(request: HttpRequest, slug: str) -> cards.Card:
     return cards.card(image)
 
 
-def refuse(request: HttpRequest, problem: problems.Problem) -> HttpResponse:
-    """The answer to a request that can't be done."""
-    return problems.answer(problem, path=request.path, address=visitors.address_of(request))
+def refuse(request: HttpRequest, problem: problems.Problem, **facts: str) -> HttpResponse:
+    """The answer to a request that can't be done; the one log line about it has the `facts`."""
+    return problems.answer(problem, path=request.path, address=visitors.address_of(request), **facts)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Django's CSRF_FAILURE_VIEW."""
-    if wants_problem(request):
-        return refuse(request, problems.csrf_failed())
-    return render(request, "403.html", status=HTTPStatus.FORBIDDEN)
+    answer = refuse(request, problems.csrf_failed())
+    return answer if wants_problem(request) else render(request, "403.html", status=HTTPStatus.FORBIDDEN)
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Django's handler400: a body that can't be read, a host that is not allowed."""
-    if wants_problem(request):
-        return refuse(request, problems.bad_request())
-    return render(request, "400.html", status=HTTPStatus.BAD_REQUEST)
+    answer = refuse(request, problems.bad_request())
+    return answer if wants_problem(request) else render(request, "400.html", status=HTTPStatus.BAD_REQUEST)
 
 
 def wants_problem(request: HttpRequest) -> bool:
     """Whether errors at this address are for programs."""
-    return request.path.startswith(("/upload/", "/api/"))
+    return request.path.startswith(("/upload/", "/api/", "/metrics"))
 
 
 @require_GET

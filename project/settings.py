@@ -185,6 +185,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "imgs.middleware.DatabaseAwayMiddleware",
     "project.static_files.StaticFilesMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -299,7 +300,8 @@ LOGGING: dict[str, Any] = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "django.request": {"level": "ERROR"},
-        "django.security": {"level": "ERROR"},
+        "django.security": {"level": "CRITICAL"},
+        "channels_redis": {"level": "CRITICAL"},  # a trace each second while Redis is away; imgs.outages says it once
         "daphne": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
     },

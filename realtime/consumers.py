@@ -113,8 +113,10 @@ class GalleryConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no t
 
     async def _refuse_message(self) -> None:
         self.bad_messages += 1
+        if self.bad_messages > BAD_MESSAGES_MAX:
+            return  # it is being closed
         await self._error(protocol.BAD_MESSAGE)
-        if self.bad_messages >= BAD_MESSAGES_MAX:
+        if self.bad_messages == BAD_MESSAGES_MAX:
             log.warning("closed a socket that sent garbage", extra={"address": (self.scope.get("client") or [""])[0]})
             await self.close(POLICY_VIOLATION)
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 from django.conf import settings
+from django.db import Error as DatabaseError
 from django.utils import translation
 from django.utils.http import content_disposition_header, parse_etags
 
@@ -46,6 +47,8 @@ async def serve_image(scope: HTTPScope, _receive: ASGIReceiveCallable, send: ASG
         await _refuse(scope, send, problems.expired_url)
     except problems.Problem:
         await _refuse(scope, send, problems.not_found)
+    except DatabaseError:
+        await _refuse(scope, send, problems.unavailable)
     else:
         await _answer(scope, send, capability, file)
 

@@ -13,6 +13,7 @@ from django.db import Error as DatabaseError
 from imgs import changes, notify
 from imgs.changes import Changes
 from imgs.models import Gallery
+from imgs.outages import Outage
 from realtime import protocol
 from realtime.audience import Audience, Viewer, send_text
 from realtime.threads import in_database, share_in_database
@@ -51,6 +52,7 @@ class Hub:
         self._fill: asyncio.Task[None] | None = None
         self._elsewhere: dict[str, tuple[int, float]] = {}
         self._told_viewers = 0
+        self._database = Outage(log, "the database")
         self._subscribed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -119,16 +121,18 @@ class Hub:
     async def _listen(self) -> None:
         """Hand on every message of the gallery's group; subscribe again after any failure of the channel layer."""
         layer, group = get_channel_layer(), notify.group_of(self.gallery_id)
+        outage = Outage(log, "the channel layer")
         while True:
             channel = None
             try:
                 channel = await layer.new_channel()
                 await layer.group_add(group, channel)
                 self._subscribed.set()
+                outage.over()
                 while True:
                     self._receive(await layer.receive(channel))
             except Exception as error:  # noqa: BLE001 (each layer's client has exceptions of its own)
-                log.warning("a hub lost the channel layer", extra={"gallery": self.slug, "error": type(error).__name__})
+                outage.noticed(error)
                 await asyncio.sleep(LOOK_SECONDS)
             finally:
                 if channel:
@@ -183,11 +187,10 @@ class Hub:
                 more = missed["more"]
                 self.offer(missed)
         except (DatabaseError, Gallery.DoesNotExist) as error:
-            log.warning("a hub can't read the changes", extra={"gallery": self.slug, "error": type(error).__name__})
+            self._database.noticed(error)
 
     async def _look(self) -> None:
         """Look at the head each second: a lost message costs a second, never a picture."""
-        failing = False
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             if len(self.occupants) != self._told_viewers:
@@ -195,13 +198,9 @@ class Hub:
             try:
                 position = await in_database(changes.position_of, self.gallery_id)
             except (DatabaseError, Gallery.DoesNotExist) as error:
-                if not failing:
-                    log.warning(
-                        "a hub can't read the head", extra={"gallery": self.slug, "error": type(error).__name__}
-                    )
-                failing = True
+                self._database.noticed(error)
                 continue
-            failing = False
+            self._database.over()
             if position["epoch"] != self.epoch or position["head"] < self.cursor:
                 self._reset(position["head"], position["epoch"])
             elif position["head"] > self.cursor:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from channels.worker import Worker
 from django.db import Error as DatabaseError
 
 from imgs import jobs, notify
+from imgs.outages import Outage
 from realtime.consumers import CompressionConsumer
 from realtime.threads import in_database
 from realtime.workshop import Workshop
@@ -55,12 +57,14 @@ class CompressionWorker(Worker):  # type: ignore[misc]  # channels has no types
 
     async def listener(self, channel: str) -> None:
         """Pass every hint to the consumer; subscribe again after any failure of the channel layer."""
+        outage = Outage(log, "the channel layer")
         while True:
             try:
                 await self.channel_layer.receive(channel)
+                outage.over()
                 await self._dispatch(channel)
             except Exception as error:  # noqa: BLE001 (each layer's client has exceptions of its own)
-                log.warning("a worker lost the channel layer", extra={"error": type(error).__name__})
+                outage.noticed(error)
                 self._forget_channel(channel)
                 await asyncio.sleep(TICK_SECONDS)
 
@@ -80,9 +84,7 @@ class CompressionWorker(Worker):  # type: ignore[misc]  # channels has no types
         """Pick up each second what a lost hint left behind, and end what nobody will finish."""
         while True:
             await self._dispatch(notify.COMPRESS_CHANNEL)
-            try:
+            with suppress(DatabaseError, OSError):  # the workshop says so; the heartbeat file grows old
                 await in_database(jobs.give_up)
                 heartbeat_file(os.getpid()).touch()
-            except (DatabaseError, OSError) as error:
-                log.warning("a tick did not reach the database", extra={"error": type(error).__name__})
             await asyncio.sleep(TICK_SECONDS)

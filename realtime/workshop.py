@@ -13,6 +13,7 @@ from django.db import Error as DatabaseError
 
 from imgs import jobs
 from imgs.compression import CompressionError, Options, Result
+from imgs.outages import Outage
 from imgs.sandbox import ChildDied, Sandbox
 from realtime.threads import in_database
 
@@ -35,6 +36,7 @@ class Workshop:
         self._running: set[asyncio.Task[None]] = set()
         self._fills: set[asyncio.Task[None]] = set()
         self._claiming = asyncio.Lock()
+        self._database = Outage(log, "the database")
         self._open = True
 
     async def fill(self) -> None:
@@ -43,13 +45,14 @@ class Workshop:
             async with self._claiming:
                 while self._open and len(self._running) < self._children:
                     job = await in_database(jobs.claim)
+                    self._database.over()
                     if job is None:
                         return
                     task = asyncio.create_task(self._work(job))
                     self._running.add(task)
                     task.add_done_callback(self._running.discard)
         except DatabaseError as error:
-            log.warning("no image could be claimed", extra={"error": type(error).__name__})
+            self._database.noticed(error)
 
     def start(self) -> None:
         """Start the children."""
