@@ -79,7 +79,7 @@ def test_an_empty_wall_invites_in_the_language_of_its_viewer(live_gallery: LiveG
     expect(english.get_by_text("Scan to add the first picture")).to_be_visible()
     expect(english.get_by_text(live_gallery.url)).to_be_visible()
     indonesian = open_page(live_gallery.wall_url, locale="id-ID")
-    expect(indonesian.get_by_text("Pindai untuk menambahkan gambar pertama")).to_be_visible()
+    expect(indonesian.get_by_text("Pindai untuk menambahkan foto pertama")).to_be_visible()
     expect(indonesian.locator("html")).to_have_attribute("lang", "id")
 
 
@@ -152,7 +152,7 @@ def test_the_mosaic_fills_the_screen_without_gaps(
 def test_more_pictures_leave_no_more_in_the_document(full_gallery: LiveGallery, open_page: OpenPage) -> None:
     wall = open_page(full_gallery.wall_url, reduced_motion="reduce")
     shown = [card["id"] for card in full_gallery.cards()]
-    oldest = wall.locator(f'[data-image-id="{shown[9]}"]')
+    oldest = wall.locator(f'[data-image-id="{shown[12]}"]')
     expect(oldest).to_have_count(1)
     cards = upload_many(full_gallery, 10)
     on_stage(wall, cards[-1])
