@@ -97,13 +97,18 @@ class CappedRequest(WebRequest):  # type: ignore[misc]  # Daphne has no types
         self.channel.persistent = False
         facts = {"path": self.channel._path.decode("latin1"), "client": getattr(self.client, "host", None)}
         self.channel.write(refusal(problem, headers, **facts).as_http())
-        self.cut = reactor.callLater(DISCARD_SECONDS, self.channel.transport.abortConnection)
+        self.cut = reactor.callLater(DISCARD_SECONDS, self.end)
 
     def discard(self, size: int) -> None:
         """Drop `size` bytes; close when that makes too many."""
         self.discarded += size
         if self.discarded > DISCARD_BYTES:
             self.channel.loseConnection()
+
+    def end(self) -> None:
+        """Close a refused connection, gently at first."""
+        self.channel.loseConnection()
+        self.cut = reactor.callLater(DISCARD_SECONDS, self.channel.transport.abortConnection)
 
     def release_body(self) -> BinaryIO:
         """The body, from its beginning; whoever takes it closes it."""

@@ -142,6 +142,8 @@ def test_it_finishes_an_upload_that_is_arriving_before_it_stops(server: ServerPr
         assert client.recv(100).startswith(b"HTTP/1.1 100")
         server.process.send_signal(signal.SIGTERM)
         server.wait_for_line("stopped")
+        with pytest.raises(subprocess.TimeoutExpired):
+            server.process.wait(0.5)
         client.sendall(b"abc")
         received = b""
         while piece := client.recv(65536):
