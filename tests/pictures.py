@@ -6,7 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterable
 
-from PIL import ExifTags, Image, ImageChops, ImageDraw
+from PIL import ExifTags, Image, ImageChops, ImageCms, ImageDraw
 
 RED, GREEN, BLUE, YELLOW = (220, 30, 30), (30, 160, 30), (30, 30, 220), (230, 220, 30)
 QUADRANTS = (RED, GREEN, BLUE, YELLOW)  # top left, top right, bottom left, bottom right
@@ -99,6 +99,31 @@ def animation(image_format: str) -> bytes:
     return encoded(first, image_format, save_all=True, append_images=[second], duration=100)
 
 
+def half_transparent(mode: str) -> Image.Image:
+    """Left half a solid black, right half nothing, above a colour that must not shine through."""
+    image = Image.new("RGBA", (300, 200), (0, 0, 0, 255))
+    image.paste((0, 200, 0, 0), (150, 0, 300, 200))
+    if mode == "P":
+        return image.quantize(4)
+    return image.convert(mode)
+
+
+def colour_key(mode: str) -> bytes:
+    """A PNG without an alpha channel, right half in the colour that its tRNS chunk declares transparent."""
+    dark, key = {"1": (0, 1), "L": (0, 90), "RGB": ((0, 0, 0), (0, 200, 0)), "I;16": (0, 300)}[mode]
+    image = Image.new(mode, (300, 200), dark)
+    image.paste(Image.new(mode, (150, 200), key), (150, 0))
+    transparency = {"1": 255, "I;16": 300}.get(mode, key)
+    return encoded(image, "PNG", transparency=transparency)
+
+
+def profile_with_red_and_green_exchanged() -> bytes:
+    """An ICC profile in which the file's red channel means green."""
+    data = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    renamed = data.replace("sRGB".encode("utf-16-be"), "test".encode("utf-16-be"))
+    return renamed.replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ").replace(b"????", b"gXYZ")
+
+
 def plain_png(width: int, height: int, pixel: bytes = b"\x1e\xa0\x1e\xff") -> bytes:
     """A PNG of one RGBA colour, without ever holding its pixels: 50 megapixels take 200 KB."""
     packer = zlib.compressobj(1)
@@ -132,3 +157,16 @@ def exif_bomb(size: int = 3_000_000) -> bytes:
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
+
+
+TRANSPARENT = {
+    "PNG RGBA": encoded(half_transparent("RGBA"), "PNG"),
+    "PNG LA": encoded(half_transparent("LA"), "PNG"),
+    "PNG P": encoded(half_transparent("P"), "PNG"),
+    "PNG 1, colour key": colour_key("1"),
+    "PNG L, colour key": colour_key("L"),
+    "PNG RGB, colour key": colour_key("RGB"),
+    "PNG 16 bits, colour key": colour_key("I;16"),
+    "GIF": encoded(half_transparent("RGBA"), "GIF"),
+    "WebP": encoded(half_transparent("RGBA"), "WEBP", lossless=True, exact=True),
+}

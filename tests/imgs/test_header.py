@@ -67,6 +67,12 @@ def test_it_knows_a_progressive_jpeg() -> None:
     assert not read_header(io.BytesIO(encoded(quadrants(), "JPEG"))).progressive
 
 
+def test_it_passes_over_junk_between_the_parts_of_a_jpeg() -> None:
+    data = turned(6)
+    header = read_header(io.BytesIO(data[:20] + b"junk\xff\0\xff\xff\xff" + data[20:]))
+    assert (header.width, header.height, header.orientation) == (400, 300, 6)
+
+
 def test_it_reads_only_the_head_of_a_photograph() -> None:
     file = CountingFile(photo(2000, 1500))
     read_header(file)
@@ -127,12 +133,13 @@ def test_it_calls_a_header_without_sense_unreadable(data: bytes) -> None:
         b"\xff" * 5_000_000,
         b"\xff\xd8" + b"\xff\xe0\0\2" * 1_000_000,
         b"\xff\xd8\xff" + b"\xe1" * 5_000_000,
+        b"\xff\xd8\xff\xe1\0\0" + b"x" * 5_000_000,
         b"\x89PNG\r\n\x1a\n" + plain_png(1, 1)[8:33] + (b"\0\0\0\0tEXt" + bytes(4)) * 400_000,
         b"GIF89a\x09\0\x09\0\0\0\0!\xfe" + b"\1x" * 2_000_000,
         b"RIFF\x24\0\0\0WEBPVP8X\x0a\0\0\0\x08\0\0\0\x09\0\0\x09\0\0" + b"ABCD\0\0\0\0" * 500_000,
         exif_bomb(),
     ],
-    ids=["fill bytes", "segments", "no marker", "chunks", "comments", "webp chunks", "EXIF"],
+    ids=["fill bytes", "segments", "no marker", "no length", "chunks", "comments", "webp chunks", "EXIF"],
 )
 def test_it_reads_little_of_a_header_made_to_take_long(data: bytes) -> None:
     file = CountingFile(data.replace(b"\xff\xff\xff", b"\xff\xd8\xff", 1))

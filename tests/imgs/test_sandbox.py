@@ -4,10 +4,8 @@ import asyncio
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -90,8 +88,8 @@ class Hanging:
     transport: asyncio.ReadTransport
 
     async def dies(self) -> bool:
-        """Waits for the child to be gone."""
-        rest = await asyncio.wait_for(self.reader.read(), 10)
+        """Whether the child is gone at once."""
+        rest = await asyncio.wait_for(self.reader.read(), 2.5)
         self.transport.close()
         return rest == b""
 
@@ -257,80 +255,3 @@ async def test_children_import_no_django(desk: Desk) -> None:
     modules = await desk.run("modules")
     assert "imgs.compression" in modules
     assert not {"django", "channels", "daphne", "twisted"} & set(modules)
-
-
-SERVER = """
-import asyncio, os, sys
-from pathlib import Path
-from imgs.sandbox import ChildDied, Sandbox
-from imgs.compression import Options
-from tests.imgs.acts import act
-
-async def main():
-    sandbox = Sandbox(2, work=act)
-    sandbox.start()
-    try:
-        for folder in sys.argv[1:]:
-            source = Path(folder)
-            print(await sandbox.compress(source, source.with_name("target"), Options()), flush=True)
-    finally:
-        sandbox.stop()
-
-if __name__ == "__main__":
-    try:
-        asyncio.run(main())
-    except KeyboardInterrupt:
-        print("interrupted")
-"""
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
-    """Starts a program with a sandbox that works on files of the given contents, one after another."""
-
-    def start(*contents: str) -> "subprocess.Popen[str]":
-        script = tmp_path / "server.py"
-        script.write_text(SERVER)
-        files = [tmp_path / f"{number}.source" for number in range(len(contents))]
-        for file, content in zip(files, contents, strict=True):
-            file.write_text(content)
-        return subprocess.Popen(
-            [sys.executable, "-W", "error", script, *files],
-            env=os.environ | {"PYTHONPATH": os.getcwd()},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    return start
-
-
-def test_a_program_that_stops_it_ends_without_a_word(server: Callable[..., "subprocess.Popen[str]"]) -> None:
-    with server("who", "who") as process:
-        output, errors = process.communicate(timeout=30)
-    assert (process.returncode, errors) == (0, "")
-    for child in output.split():
-        with pytest.raises(ProcessLookupError):
-            os.kill(int(child), 0)
-
-
-def test_ctrl_c_ends_program_and_child_without_a_traceback(server: Callable[..., "subprocess.Popen[str]"]) -> None:
-    with server("hang /dev/stdout") as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        os.killpg(process.pid, signal.SIGINT)
-        output, errors = process.communicate(timeout=30)  # returns when the last process with this output has ended
-    assert (process.returncode, output, errors) == (0, "interrupted\n", "")
-
-
-def test_children_end_after_a_program_that_is_killed(
-    server: Callable[..., "subprocess.Popen[str]"], tmp_path: Path
-) -> None:
-    pipe = named_pipe(tmp_path / "orders")
-    with server("who", f"obey {pipe}") as process, os.fdopen(os.open(pipe, os.O_RDWR), "wb", 0) as orders:
-        assert process.stdout is not None
-        process.stdout.readline()
-        process.kill()
-        orders.write(b"done\n")
-        assert process.communicate(timeout=30) == ("", "")

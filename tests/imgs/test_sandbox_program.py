@@ -1,0 +1,87 @@
+"""A program with a sandbox leaves nothing behind, however it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+SERVER = """
+import asyncio, os, sys
+from pathlib import Path
+from imgs.sandbox import ChildDied, Sandbox
+from imgs.compression import Options
+from tests.imgs.acts import act
+
+async def main():
+    sandbox = Sandbox(2, work=act)
+    sandbox.start()
+    try:
+        for folder in sys.argv[1:]:
+            source = Path(folder)
+            print(await sandbox.compress(source, source.with_name("target"), Options()), flush=True)
+    finally:
+        sandbox.stop()
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
+    except KeyboardInterrupt:
+        print("interrupted")
+"""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Start:
+    """Starts a program with a sandbox that works on files of the given contents, one after another."""
+
+    def start(*contents: str) -> "subprocess.Popen[str]":
+        script = tmp_path / "server.py"
+        script.write_text(SERVER)
+        files = [tmp_path / f"{number}.source" for number in range(len(contents))]
+        for file, content in zip(files, contents, strict=True):
+            file.write_text(content)
+        return subprocess.Popen(
+            [sys.executable, "-W", "error", script, *files],
+            env=os.environ | {"PYTHONPATH": os.getcwd()},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    return start
+
+
+def test_a_program_that_stops_it_ends_without_a_word(server: Start) -> None:
+    with server("who", "who") as process:
+        output, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (0, "")
+    for child in output.split():
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(child), 0)
+
+
+def test_ctrl_c_ends_program_and_child_without_a_traceback(server: Start) -> None:
+    with server("hang /dev/stdout") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        os.killpg(process.pid, signal.SIGINT)
+        output, errors = process.communicate(timeout=30)  # returns when the last process with this output has ended
+    assert (process.returncode, output, errors) == (0, "interrupted\n", "")
+
+
+def test_children_end_after_a_program_that_is_killed(server: Start, tmp_path: Path) -> None:
+    pipe = tmp_path / "orders"
+    os.mkfifo(pipe)
+    with server("who", f"obey {pipe}") as process, os.fdopen(os.open(pipe, os.O_RDWR), "wb", 0) as orders:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.kill()
+        orders.write(b"done\n")
+        assert process.communicate(timeout=30) == ("", "")
