@@ -3,6 +3,7 @@
 import daphne.server  # noqa: F401, I001 (first: it installs the asyncio reactor)
 
 from collections.abc import Callable
+from contextlib import suppress
 from io import BytesIO
 from typing import Any, BinaryIO, cast
 
@@ -32,6 +33,7 @@ class CappedRequest(WebRequest):  # type: ignore[misc]  # Daphne has no types
         super().__init__(channel, queued, parsePOSTFormSubmission=False)
         self.left = self.server.max_body_bytes
         self.discarded = 0
+        self.asked_path = ""
         self.cut: Any = None  # the call that ends a refused request
 
     @property
@@ -46,6 +48,7 @@ class CappedRequest(WebRequest):  # type: ignore[misc]  # Daphne has no types
 
     def gotLength(self, length: int | None) -> None:  # noqa: N802
         """Judge the declared length (None: chunked) before anything is stored."""
+        self.asked_path = self.channel._path.decode("latin1")
         problem = objection(length, self.left)
         if problem:
             self.refuse(problem)
@@ -61,13 +64,12 @@ class CappedRequest(WebRequest):  # type: ignore[misc]  # Daphne has no types
         if self.left < 0:
             self.refuse(too_large)
             return
-        try:
-            super().handleContentChunk(data)
-        except OSError:
-            self.refuse(problems.storage_full)
+        self.attempt(super().handleContentChunk, data)
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802
         """Pass a whole request on; the last byte of a refused one ends its connection."""
+        if self.content is not None:
+            self.attempt(self.content.flush)
         if self.refused:
             self.channel.loseConnection()
         else:
@@ -89,15 +91,23 @@ class CappedRequest(WebRequest):  # type: ignore[misc]  # Daphne has no types
     def refuse(self, problem: Callable[[], problems.Problem]) -> None:
         """Answer at once, past the usual way of an answer, which would begin to parse the body as the next request."""
         if self.content is not None:
-            self.content.close()
+            with suppress(OSError):  # closing writes what is buffered
+                self.content.close()
             self.content = None
         headers = [(name, value) for name, values in self.requestHeaders.getAllRawHeaders() for value in values]
         # Twisted looks at this header next: the refusal takes the place of "100 Continue"
         self.requestHeaders.removeHeader(b"Expect")
         self.channel.persistent = False
-        facts = {"path": self.channel._path.decode("latin1"), "client": getattr(self.client, "host", None)}
+        facts = {"path": self.asked_path, "client": getattr(self.client, "host", None)}
         self.channel.write(refusal(problem, headers, **facts).as_http())
         self.cut = reactor.callLater(DISCARD_SECONDS, self.end)
+
+    def attempt(self, write: Callable[..., Any], *data: bytes) -> None:
+        """Write a part of the body to the disk; a disk that is full refuses the request."""
+        try:
+            write(*data)
+        except OSError:
+            self.refuse(problems.storage_full)
 
     def discard(self, size: int) -> None:
         """Drop `size` bytes; close when that makes too many."""

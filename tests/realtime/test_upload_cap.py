@@ -176,10 +176,11 @@ def test_it_refuses_what_the_disk_has_no_room_for(tmp_path: Path, name: str) -> 
             assert answer(client)[0] == 200
 
 
-def test_it_refuses_a_body_that_fills_the_disk(tmp_path: Path) -> None:
+@pytest.mark.parametrize("missing", [1, MEGABYTE])
+def test_it_refuses_a_body_that_fills_the_disk(tmp_path: Path, missing: int) -> None:
     with started(tmp_path, "--file-size-limit", str(MEGABYTE)) as server, connect(server) as client:
-        client.sendall(head(f"Content-Length: {2 * MEGABYTE}"))
-        pour(client, 2 * MEGABYTE)
+        client.sendall(head(f"Content-Length: {MEGABYTE + missing}"))
+        pour(client, MEGABYTE + missing)
         status, _headers, body = answer(client)
         assert (status, code_of(body)) == (507, "storage_full")
         assert client.recv(1) == b""
