@@ -18,7 +18,7 @@ const PHONE_SIDE = 600;
 const LEFT_OUT_AT_MOST = 6;
 const MOST_BESIDE = 10;
 const MOST_ROWS = 5;
-const MARGIN_FOR_GAPS = 0.02;
+const MARGIN_FOR_GAPS = 0.01;
 const SLIMMEST = 0.45;
 const WIDEST = 2.6;
 const HERO_SHARE = 0.34;
@@ -187,7 +187,7 @@ function place(tree, rect, gap, leaves) {
 function misfit(block, aspect, { width, height }) {
   const uncovered = 1 - (block.width * block.height) / (width * height);
   const cropped = Math.abs(Math.log(block.width / block.height / aspect));
-  return uncovered * 6 + cropped * 3;
+  return uncovered * 10 + cropped * 3;
 }
 
 /** How far the newest picture is from its share of the screen. */
