@@ -28,7 +28,7 @@ export class CardView {
     this.#parts = collect(this.element);
     const onNeedsUrl = () => options.renew([card.id]);
     this.#original = new LoadingPicture(this.#parts.original, {
-      onLoad: () => this.#reveal(),
+      onLoad: () => (this.#parts.note.hidden = true),
       onNeedsUrl,
       onGivenUp: () => this.#note(gettext("This picture can't be shown right now.")),
     });
@@ -112,12 +112,6 @@ export class CardView {
     if (backdrop.src && !backdrop.hidden) return;
     backdrop.hidden = false;
     backdrop.src = url;
-  }
-
-  #reveal() {
-    this.#parts.note.hidden = true;
-    // The small version stays behind a picture that leaves parts of its frame empty.
-    if (!this.element.classList.contains("is-extreme")) this.#parts.backdrop.hidden = true;
   }
 
   #note(text) {

@@ -32,9 +32,8 @@ export class LoadingPicture {
 
   /** Shows this picture: `url` (and `srcset`) valid until `expires` (ISO time or null), of this revision. */
   show({ url, srcset = null, expires = null, revision }) {
-    const isOther = revision !== this.#revision;
-    if (isOther) this.#tries = 0;
-    if (!isOther && !this.#failed && !this.isRunningOut) return;
+    if (revision !== this.#revision) this.#startOver();
+    else if (!this.#failed && !this.isRunningOut) return;
     this.#revision = revision;
     this.#expires = expires === null ? null : Date.parse(expires);
     this.#failed = false;
@@ -43,6 +42,11 @@ export class LoadingPicture {
     if (srcset) this.#image.srcset = srcset;
     else this.#image.removeAttribute("srcset");
     this.#image.src = url;
+  }
+
+  #startOver() {
+    this.#tries = 0;
+    this.#image.classList.remove("is-loaded");
   }
 
   #loaded() {

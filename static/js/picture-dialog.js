@@ -2,13 +2,16 @@ import { dimensions, fileSize, moment, saving } from "./format.js";
 import { showName } from "./file-name.js";
 import { LoadingPicture } from "./loading-picture.js";
 
-/** One picture, large, with its facts. Arrows go to its neighbours, Escape closes. */
+const SWIPE_PX = 60;
+
+/** One picture, large, with its facts. Arrows and swipes go to its neighbours, Escape closes. */
 export class PictureDialog {
   #dialog;
   #options;
   #parts;
   #picture;
   #id = null;
+  #touchedAt = null;
 
   /**
    * @param {{dialog: HTMLDialogElement, find: (id: string) => object|undefined, renew: (ids: string[]) => void,
@@ -32,6 +35,8 @@ export class PictureDialog {
     this.#dialog.addEventListener("click", this.#closeOutside);
     this.#dialog.addEventListener("keydown", this.#onKey);
     this.#dialog.addEventListener("close", this.#onClose);
+    this.#parts.stage.addEventListener("pointerdown", this.#touch);
+    this.#parts.stage.addEventListener("pointerup", this.#swipe);
   }
 
   stop() {
@@ -41,6 +46,8 @@ export class PictureDialog {
     this.#dialog.removeEventListener("click", this.#closeOutside);
     this.#dialog.removeEventListener("keydown", this.#onKey);
     this.#dialog.removeEventListener("close", this.#onClose);
+    this.#parts.stage.removeEventListener("pointerdown", this.#touch);
+    this.#parts.stage.removeEventListener("pointerup", this.#swipe);
   }
 
   /** Opens the picture with this id. */
@@ -75,6 +82,7 @@ export class PictureDialog {
     const small = card.compressed_data ?? card.compressed_url;
     if (original.dataset.shown !== card.id) {
       original.dataset.shown = card.id;
+      original.removeAttribute("src"); // or the last picture would stay until this one has arrived
       original.alt = card.original_name;
       original.style.setProperty("background-image", `url("${small}")`);
       this.#note("");
@@ -114,6 +122,16 @@ export class PictureDialog {
     if (key === "ArrowRight") this.#step(1);
   };
 
+  #touch = (event) => {
+    this.#touchedAt = event.isPrimary && event.pointerType === "touch" ? event.clientX : null;
+  };
+
+  #swipe = ({ clientX }) => {
+    const moved = this.#touchedAt === null ? 0 : clientX - this.#touchedAt;
+    this.#touchedAt = null;
+    if (Math.abs(moved) >= SWIPE_PX) this.#step(moved > 0 ? -1 : 1);
+  };
+
   #onClose = () => this.#options.onClose(this.#id);
 }
 
@@ -124,6 +142,7 @@ function facts(size, width, height) {
 function collect(dialog) {
   const find = (name) => dialog.querySelector(`.${name}`);
   return {
+    stage: find("picture-stage"),
     original: find("picture-original"),
     note: find("picture-note"),
     newer: find("picture-newer"),

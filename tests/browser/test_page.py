@@ -98,6 +98,18 @@ def test_a_picture_opens_large_and_arrows_move_on(live_gallery: LiveGallery, ope
     expect(page.get_by_role("button", name="Open 1.jpg")).to_be_focused()
 
 
+def test_a_swipe_moves_to_the_next_picture(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    for number in range(2):
+        live_gallery.upload(SMALL, f"{number}.jpg")
+    page = live(open_page(live_gallery.url, **PHONE))
+    page.get_by_role("button", name="Open 1.jpg").tap()
+    touch = {"pointerType": "touch", "isPrimary": True, "bubbles": True}
+    stage = page.locator(".picture-stage")
+    stage.dispatch_event("pointerdown", {**touch, "clientX": 300})
+    stage.dispatch_event("pointerup", {**touch, "clientX": 100})
+    expect(page.get_by_role("dialog").get_by_role("heading")).to_have_text("0.jpg")
+
+
 def test_a_dialog_closes_when_its_picture_is_removed(live_gallery: LiveGallery, open_page: OpenPage) -> None:
     live_gallery.upload(SMALL, f"gone-{live_gallery.slug}.jpg")
     page = live(open_page(live_gallery.url))
