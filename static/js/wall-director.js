@@ -2,12 +2,16 @@ import { ordered } from "./gallery-state.js";
 
 const STAGE_MS = 6_000;
 const SETTLE_MS = 1_000;
+const TURN_MS = 45_000;
+const TURN_PATIENCE_MS = 10_000;
+const TURNED_AT_ONCE = 7;
 const PICTURES_AT_HAND = 20;
 
 /**
  * Decides what is on the wall: the newest picture takes the stage for six seconds at least, then joins the mosaic.
  * When many arrive at once, only the newest of them takes the stage next; the others join the mosaic straight away,
- * so that the wall never lags behind the gallery.
+ * so that the wall never lags behind the gallery. While nothing arrives, older pictures take their turn in the mosaic
+ * beside the newest: no screen shows the same image for days.
  */
 export class WallDirector {
   #view;
@@ -17,8 +21,12 @@ export class WallDirector {
   #staged = null;
   #stagedAt = 0;
   #waiting = null;
+  #turn = 0;
+  #comingTurn = null;
+  #tilesShown = 0;
   #stageTimer = null;
   #settleTimer = null;
+  #turnTimer = null;
 
   constructor({ view, pictures }) {
     this.#view = view;
@@ -32,12 +40,15 @@ export class WallDirector {
     const newest = this.#ready[0];
     if (newest && newest.position > this.#newestPosition) {
       this.#newestPosition = newest.position;
+      this.#turn = 0;
+      this.#comingTurn = null;
       if (!isFirst) this.#waiting = newest.id;
+      this.#turnLater();
     }
     const ids = new Set(this.#ready.map((card) => card.id));
     if (!ids.has(this.#waiting)) this.#waiting = null;
     if (!ids.has(this.#staged)) this.#staged = null;
-    this.#pictures.want(this.#ready.slice(0, PICTURES_AT_HAND));
+    this.#want();
     if (isFirst && this.#pictures.busy) this.#settle();
     else this.#advance();
   }
@@ -45,12 +56,51 @@ export class WallDirector {
   /** A picture is decoded. Those that load together are placed together, so that the wall moves once. */
   pictureLoaded(id) {
     const isCalm = !this.#pictures.busy && !this.#staged;
-    if (id === this.#waiting || isCalm) this.#advance();
+    if (this.#comingTurn !== null) this.#finishTurn({ whenComplete: true });
+    else if (id === this.#waiting || isCalm) this.#advance();
     else this.#settle();
   }
 
   resize() {
     if (this.#ready) this.#advance();
+  }
+
+  /** The cards of a turn: the newest first, then a stretch of the others that moves on with each turn. */
+  #atHand(turn) {
+    const [newest, ...others] = this.#ready;
+    const start = others.length ? (turn * TURNED_AT_ONCE) % others.length : 0;
+    const cards = newest ? [newest, ...others.slice(start), ...others.slice(0, start)] : [];
+    return cards.slice(0, PICTURES_AT_HAND);
+  }
+
+  #turnLater() {
+    clearTimeout(this.#turnTimer);
+    this.#turnTimer = setTimeout(() => this.#startTurn(), TURN_MS);
+  }
+
+  /** Loads the pictures of the next turn first; those on the wall stay until all are decoded, or for a while. */
+  #startTurn() {
+    this.#turnLater();
+    if (this.#staged || this.#waiting || this.#ready.length <= this.#tilesShown) return;
+    this.#comingTurn = this.#turn + 1;
+    this.#want();
+    this.#finishTurn({ whenComplete: true });
+    setTimeout(() => this.#finishTurn({ whenComplete: false }), TURN_PATIENCE_MS);
+  }
+
+  #finishTurn({ whenComplete }) {
+    if (this.#comingTurn === null) return;
+    const isComplete = this.#atHand(this.#comingTurn).every((card) => this.#pictures.get(card.id));
+    if (whenComplete && !isComplete) return;
+    this.#turn = this.#comingTurn;
+    this.#comingTurn = null;
+    this.#want();
+    this.#advance();
+  }
+
+  #want() {
+    const coming = this.#comingTurn === null ? [] : this.#atHand(this.#comingTurn);
+    this.#pictures.want([...new Set([...this.#atHand(this.#turn), ...coming])]);
   }
 
   #settle() {
@@ -62,9 +112,11 @@ export class WallDirector {
     this.#settleTimer = null;
     this.#changeStage();
     const hidden = new Set([this.#staged, this.#waiting]);
-    const items = this.#ready.filter((card) => !hidden.has(card.id)).flatMap((card) => this.#item(card));
+    const cards = this.#atHand(this.#turn);
+    const items = cards.filter((card) => !hidden.has(card.id)).flatMap((card) => this.#item(card));
     const staged = this.#ready.filter((card) => card.id === this.#staged).flatMap((card) => this.#item(card));
     const sizes = this.#view.render({ items, staged: staged[0] ?? null, isEmpty: this.#ready.length === 0 });
+    this.#tilesShown = sizes.length;
     for (const { id, longest } of sizes) this.#pictures.fit(id, longest);
   }
 

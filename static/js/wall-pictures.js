@@ -1,8 +1,9 @@
 const AT_ONCE = 4;
 const LOAD_LIMIT_MS = 30_000;
 const EXPIRY_MARGIN_MS = 30_000;
-const RETRY_MS = 5_000;
-const MOST_FAILURES = 5;
+const FIRST_RETRY_MS = 5_000;
+const PATIENT_AFTER = 3;
+const LONGEST_RETRY_MS = 5 * 60_000;
 const FIRST_LONGEST = 960;
 const LARGEST = 2_560;
 const SPARE = 1.3; // so that a place may grow a little without loading again
@@ -38,8 +39,7 @@ export class WallPictures {
     const entries = new Map();
     for (const card of cards) {
       const entry = this.#entries.get(card.id) ?? { canvas: null, failures: 0, longest: FIRST_LONGEST, loaded: 0 };
-      if (entry.card && entry.card.original_url !== card.original_url) entry.waiting = false;
-      if (entry.card && entry.card.revision !== card.revision) Object.assign(entry, { failures: 0, loaded: 0 });
+      if (entry.card && entry.card !== card) takeNews(entry, card);
       entry.card = card;
       entries.set(card.id, entry);
     }
@@ -69,8 +69,8 @@ export class WallPictures {
   #loadNext() {
     for (const [id, entry] of this.#entries) {
       if (this.#loading >= AT_ONCE) return;
-      if (entry.isLoading || entry.waiting || entry.failures >= MOST_FAILURES || !isTooSmall(entry)) continue;
-      if (Date.parse(entry.card.urls_expire_at) - Date.now() < EXPIRY_MARGIN_MS) this.#renewFirst(id, entry);
+      if (entry.isLoading || entry.waiting || !isTooSmall(entry)) continue;
+      if (mayHaveExpired(entry)) this.#renewFirst(id, entry);
       else this.#load(id, entry);
     }
   }
@@ -86,6 +86,7 @@ export class WallPictures {
       entry.failures = 0;
     } catch {
       entry.failures += 1;
+      entry.isFresh = false;
       if (entry.card) this.#renewFirst(id, entry);
     }
     entry.isLoading = false;
@@ -98,10 +99,12 @@ export class WallPictures {
   #renewFirst(id, entry) {
     entry.waiting = true;
     this.#renew([id]);
+    const patience = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** entry.failures);
     setTimeout(() => {
       entry.waiting = false;
+      entry.isFresh = true;
       if (entry.card) this.#loadNext();
-    }, RETRY_MS * (entry.failures + 1));
+    }, patience);
   }
 
   async #shrink(entry) {
@@ -114,6 +117,16 @@ export class WallPictures {
     }
   }
 }
+
+/** What the server says of a card now: its URLs are fresh, whatever the clock of this screen says. */
+function takeNews(entry, card) {
+  entry.isFresh = true;
+  if (entry.failures < PATIENT_AFTER) entry.waiting = false;
+  if (entry.card.revision !== card.revision) Object.assign(entry, { failures: 0, loaded: 0 });
+}
+
+const mayHaveExpired = ({ card, isFresh }) =>
+  !isFresh && Date.parse(card.urls_expire_at) - Date.now() < EXPIRY_MARGIN_MS;
 
 const isTooSmall = ({ canvas, loaded, longest, card }) =>
   !canvas || (loaded < longest && loaded < Math.max(card.width, card.height));

@@ -97,7 +97,7 @@ def test_the_qr_code_can_be_scanned_from_across_the_room(full_gallery: LiveGalle
 
 
 def test_a_new_picture_takes_the_stage_then_joins_the_mosaic(live_gallery: LiveGallery, open_page: OpenPage) -> None:
-    wall = ready(open_page(live_gallery.wall_url, viewport=FULL_HD))
+    wall = ready(open_page(live_gallery.wall_url, viewport=FULL_HD, expected=GONE))
     wall.clock.install()
     card = live_gallery.upload(pictures.photo(900, 600), "sunset.jpg")
     on_stage(wall, card)
@@ -158,6 +158,30 @@ def test_more_pictures_leave_no_more_in_the_document(full_gallery: LiveGallery, 
     on_stage(wall, cards[-1])
     expect(oldest).to_have_count(0)
     assert wall.locator("canvas").count() <= 21
+
+
+def test_older_pictures_take_their_turn_while_nothing_arrives(full_gallery: LiveGallery, open_page: OpenPage) -> None:
+    wall = open_page("about:blank", expected=GONE, reduced_motion="reduce")
+    wall.clock.install()
+    wall.goto(full_gallery.wall_url)
+    cards = full_gallery.cards()
+    newest, older = cards[0]["id"], cards[21]["id"]
+    expect(wall.locator(f'[data-image-id="{newest}"]')).to_have_count(1)
+    expect(wall.locator(f'[data-image-id="{older}"]')).to_have_count(0)
+    wall.clock.run_for(46_000)
+    expect(wall.locator(f'[data-image-id="{older}"]')).to_have_count(1)
+    expect(wall.locator(f'[data-image-id="{newest}"]')).to_have_count(1)
+
+
+def test_a_wall_whose_clock_is_wrong_shows_pictures_all_the_same(
+    live_gallery: LiveGallery, open_page: OpenPage
+) -> None:
+    first = live_gallery.upload(pictures.photo(600, 400, seed=5), "first.jpg")
+    wall = open_page("about:blank")
+    wall.clock.install(time=time.time() + 7 * 24 * 3600)
+    wall.goto(live_gallery.wall_url)
+    expect(wall.locator(f'[data-image-id="{first["id"]}"]')).to_have_count(1)
+    on_stage(wall, live_gallery.upload(pictures.photo(600, 400, seed=6), "second.jpg"))
 
 
 def test_a_removed_picture_leaves_stage_and_mosaic(live_gallery: LiveGallery, open_page: OpenPage) -> None:
