@@ -13,7 +13,8 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.db.models import Sum
 
-from imgs import changes, compression, notify, problems
+from imgs import changes, notify, problems
+from imgs.header import Header, UnreadableImage, UnsupportedType, read_header
 from imgs.models import Gallery, UploadedImage
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp"})
@@ -56,7 +57,7 @@ def accept(file: UploadedFile, gallery: Gallery, owner: str, key: UUID | None) -
         raise
 
 
-def examine(file: UploadedFile) -> compression.Header:
+def examine(file: UploadedFile) -> Header:
     """Size, type and header of an upload, or the Problem with it. Decodes no pixels."""
     size = file.size or 0
     if not size:
@@ -67,10 +68,10 @@ def examine(file: UploadedFile) -> compression.Header:
     if extension and extension not in EXTENSIONS:
         raise problems.unsupported_type()
     try:
-        header = compression.read_header(file.file)  # type: ignore[arg-type]
-    except compression.UnsupportedType:
+        header = read_header(file.file)  # type: ignore[arg-type]
+    except UnsupportedType:
         raise problems.unsupported_type() from None
-    except compression.UnreadableImage:
+    except UnreadableImage:
         raise problems.unreadable_image() from None
     finally:
         file.seek(0)

@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from django.core.files import File
@@ -19,8 +19,10 @@ from django.db.models import F, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from imgs import changes, notify
-from imgs.compression import Result
 from imgs.models import Gallery, UploadedImage
+
+if TYPE_CHECKING:  # web processes decode nothing, so they need no Pillow
+    from imgs.compression import Result
 
 LEASE_SECONDS = 6
 ATTEMPTS_MAX = 3
@@ -92,7 +94,7 @@ def retry_later(job: Job) -> None:
         fail(job, "processing_failed")
 
 
-def finish(job: Job, result: Result, compressed: Path) -> bool:
+def finish(job: Job, result: "Result", compressed: Path) -> bool:
     """Store the small version, make the image ready and show it to viewers.
 
     False, with nothing left behind, when the lease was lost to another worker or the image was removed.

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 from uuid import UUID
 
@@ -19,7 +19,9 @@ from realtime.audience import send_text
 from realtime.hub import Hub, hubs
 from realtime.threads import in_database
 from realtime.upload_cap import language_of
-from realtime.workshop import Workshop
+
+if TYPE_CHECKING:  # web processes decode nothing, so they need no Pillow
+    from realtime.workshop import Workshop
 
 BAD_MESSAGES_MAX = 10
 SIGNS_PER_SECOND = 5
