@@ -8,7 +8,7 @@ import hashlib
 import socket
 import sys
 import tempfile
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--port",
             default=settings.PORT,
-            type=int,
-            choices=range(65536),
-            metavar="PORT",
+            type=port_number,
             help="the port to listen on (PORT); 0 for any free one",
         )
         parser.add_argument("--without-worker", action="store_true", help="leave compression to `runworker compress`")
@@ -89,6 +87,13 @@ class Command(BaseCommand):
         self.stdout.write(_("The gallery is open: %s") % address)
         self.stdout.write(_("The wall for a big screen: %s") % f"{address}wall/")
         self.stdout.flush()
+
+
+def port_number(raw: str) -> int:
+    """The number of a port, for argparse."""
+    if not raw.isdecimal() or int(raw) > 65535:
+        raise ArgumentTypeError("must be a whole number from 0 to 65535")
+    return int(raw)
 
 
 def make_folders() -> None:
