@@ -35,6 +35,7 @@ const HERO_SHARE_AMONG_FEW = 0.6;
 export function mosaic(wanted) {
   const most = Math.min(wanted.width, wanted.height) < PHONE_SIDE ? MOST_TILES_ON_A_PHONE : MOST_TILES;
   const aspects = wanted.aspects.slice(0, most).map((aspect) => Math.min(WIDEST, Math.max(SLIMMEST, aspect)));
+  if (aspects.length === 1) return alone(aspects[0], wanted);
   let best = { tiles: [], invite: corner(wanted), cost: Infinity };
   for (const { number, sides, bottoms } of divisions(aspects, wanted)) {
     const missing = 1 - number / aspects.length;
@@ -73,6 +74,24 @@ export function stageArea({ width, height }, invite, aspect) {
   const above = { x: 0, y: 0, width, height: invite.y };
   const size = (area) => Math.min(area.width / aspect, area.height);
   return size(beside) >= size(above) ? beside : above;
+}
+
+/** One picture: in the middle with the invitation in the margin, or with a strip left for it. */
+function alone(aspect, { width, height, invite }) {
+  const picture = { width: aspect, height: 1 };
+  const filling = (area) => fitted({ x: 0, y: 0, ...area }, picture, { enlargement: Infinity });
+  const centred = filling({ width, height });
+  const beside = filling({ width: width - invite.tall.width, height });
+  const above = filling({ width, height: height - invite.wide.height });
+  let box = beside.width >= above.width ? beside : above;
+  if (centred.x >= invite.tall.width || centred.y >= invite.wide.height) box = centred;
+  const right = box.x + box.width;
+  const bottom = box.y + box.height;
+  const isBeside = width - right >= invite.tall.width;
+  const strip = isBeside
+    ? { x: right, y: height - invite.tall.height, width: width - right, height: invite.tall.height }
+    : { x: 0, y: bottom, width, height: height - bottom };
+  return { tiles: [box], invite: strip };
 }
 
 /** Every division worth a look: so many pictures, in rows beside the newest and in rows below it. */
