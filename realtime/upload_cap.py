@@ -7,7 +7,6 @@ any other ASGI server the wrapper `UploadCap` does the same.
 import asyncio
 import json
 import logging
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from django.http import HttpRequest, parse_cookie
 from django.utils import translation
 
 from imgs import problems
-from imgs.intake import DISK_RESERVE_BYTES
+from imgs.intake import disk_has_room
 
 WHOLE_BODY = "dinding.body"  # scope["extensions"]: the body as a binary file; whoever takes it out closes it
 SMALL_BODY_BYTES = 100_000  # held in memory: always let through, so that staff can log in and tidy up a full disk
@@ -49,20 +48,11 @@ def too_large() -> problems.Problem:
     return problems.too_large(settings.UPLOAD_MAX_BYTES)
 
 
-def has_room(size: int) -> bool:
-    """Whether the disk that holds the pictures has room for `size` bytes and the reserve."""
-    try:
-        disk = os.statvfs(settings.MEDIA_ROOT)
-    except OSError:
-        return True  # whoever writes there meets the true error and names it
-    return disk.f_bavail * disk.f_frsize >= size + DISK_RESERVE_BYTES
-
-
 def objection(length: int | None, max_bytes: int) -> Callable[[], problems.Problem] | None:
     """What speaks against a body of the declared `length` (None: not declared) before any of it arrived."""
     if length is not None and length > max_bytes:
         return too_large
-    if (length is None or length > SMALL_BODY_BYTES) and not has_room(max_bytes if length is None else length):
+    if (length is None or length > SMALL_BODY_BYTES) and not disk_has_room(max_bytes if length is None else length):
         return problems.storage_full
     return None
 

@@ -156,10 +156,11 @@ def prepare(options: argparse.Namespace) -> None:
     django.setup()
     from django.conf import settings
 
+    from imgs import intake
     from realtime import http_request, server, upload_cap
 
     settings.MEDIA_ROOT.mkdir(parents=True, exist_ok=True)
-    numbers = {"disk_reserve_bytes": upload_cap, "stop_seconds": server, "watchdog_seconds": server}
+    numbers = {"disk_reserve_bytes": intake, "stop_seconds": server, "watchdog_seconds": server}
     for name, module in numbers.items():
         if getattr(options, name):
             setattr(module, name.upper(), getattr(options, name))

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
@@ -20,6 +20,9 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
 from realtime.server import STOP_SECONDS, Server, listen
+
+if TYPE_CHECKING:
+    from realtime.worker import CompressionWorker
 
 EVERY_ADDRESS = {"0.0.0.0", "::", ""}  # noqa: S104
 
@@ -58,9 +61,8 @@ class Command(BaseCommand):
         # Importing the application builds the middleware, which reads the static files: not before they are collected
         from imgs.notify import outbox  # noqa: PLC0415
         from realtime.routing import application  # noqa: PLC0415
-        from realtime.worker import CompressionWorker  # noqa: PLC0415
 
-        worker = CompressionWorker() if with_worker else None
+        worker = make_worker() if with_worker else None
 
         async def start() -> None:
             outbox.attach(asyncio.get_running_loop())
@@ -94,6 +96,13 @@ def port_number(raw: str) -> int:
     if not raw.isdecimal() or int(raw) > 65535:
         raise ArgumentTypeError("must be a whole number from 0 to 65535")
     return int(raw)
+
+
+def make_worker() -> "CompressionWorker":
+    """The worker of this process. A server without one needs no Pillow."""
+    from realtime.worker import CompressionWorker  # noqa: PLC0415
+
+    return CompressionWorker()
 
 
 def make_folders() -> None:
