@@ -24,9 +24,10 @@ export function percent(value, digits = 0) {
   return decimal(value, digits) + NO_BREAK_SPACE + "%";
 }
 
-/** How much was saved: "99.9 % smaller". Never claims a whole 100 %. */
+/** How much was saved: "99.9 % smaller". Never claims a whole 100 % for a file that still has bytes. */
 export function saving(percentage) {
-  const tenths = Math.floor(Math.abs(percentage) * 10 + 1e-6) / 10;
+  const rounded = Math.round(Math.abs(percentage) * 10) / 10;
+  const tenths = percentage > 0 && percentage < 100 ? Math.min(rounded, 99.9) : rounded;
   if (tenths === 0) return gettext("same size");
   const pattern = percentage > 0 ? gettext("%(percentage)s smaller") : gettext("%(percentage)s larger");
   return interpolate(pattern, { percentage: percent(tenths, 1) }, true);
@@ -81,6 +82,7 @@ export function errorText(code, limits = {}) {
 const SENTENCES = {
   missing_file: () => gettext("The file is empty."),
   bad_request: () => gettext("The upload could not be understood."),
+  invalid_parameter: () => gettext("The upload could not be understood."),
   csrf_failed: () => gettext("This page is too old to upload from. Reload it and try again."),
   not_found: () => gettext("This gallery is no longer here."),
   conflict: () => gettext("This upload was already used for another picture."),

@@ -1,0 +1,172 @@
+"""A gallery in the browser: the snapshot, then what changes since, through all that may go wrong on the way."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Route
+
+from tests.browser.modules import Modules
+from tests.browser.test_gallery_socket import FAKE
+
+START = """({ GalleryFeed }) => {
+  window.words = [];
+  window.viewers = null;
+  window.feed = new GalleryFeed({
+    config: { images_url: "/api/images", websocket_path: "/ws/gallery/main/" },
+    onChange: () => {},
+    onConnection: (word) => window.words.push(word),
+    onViewers: (count) => { window.viewers = count; },
+  });
+  window.feed.start();
+}"""
+
+
+class Feed:
+    """A started GalleryFeed and the server it talks to: `answers` are given in turn, the last one for ever."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._modules = Modules(browser)
+        self.page = self._modules.page
+        self.page.clock.install()
+        self.asked: list[str] = []
+        self.answers: list[dict[str, Any] | int] = []
+        self.page.route("**/api/images?*", self._answer)
+        self.page.evaluate(FAKE)
+
+    def start(self, *answers: dict[str, Any] | int) -> "Feed":
+        self.answers = list(answers)
+        with self.page.expect_request_finished(lambda request: "/api/images" in request.url):
+            self._modules.run("js/gallery-feed.js", START)
+        return self
+
+    def hear(self, **message: Any) -> None:
+        self.page.evaluate("(message) => { connections.at(-1).open(); connections.at(-1).hear(message); }", message)
+
+    def hello(self, head: int) -> None:
+        self.hear(type="hello", gallery="main", epoch="e", head=head, heartbeat_seconds=15)
+
+    def until(self, condition: str) -> None:
+        """Wait for something that follows an answer to a request."""
+        for _ in range(200):
+            if self.page.evaluate(condition):
+                return
+            self.page.wait_for_timeout(25)
+        raise AssertionError(f"never so: {condition}")
+
+    def names(self) -> list[str]:
+        names: list[str] = self.page.evaluate("[...feed.state.cards.keys()]")
+        return names
+
+    def sent(self) -> list[dict[str, Any]]:
+        sent: list[dict[str, Any]] = self.page.evaluate("connections.at(-1).sent")
+        return sent
+
+    def close(self) -> None:
+        self._modules.close()
+
+    def _answer(self, route: Route) -> None:
+        self.asked.append(route.request.url.partition("?")[2])
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, int):
+            route.fulfill(status=answer)
+        else:
+            route.fulfill(body=json.dumps(answer), content_type="application/json")
+
+
+@pytest.fixture
+def feed(browser: Browser) -> Iterator[Feed]:
+    feed = Feed(browser)
+    yield feed
+    feed.close()
+
+
+def images(head: int, *names: str, following: int | None = None) -> dict[str, Any]:
+    cards = [
+        {"id": name, "position": position, "seq": position, "revision": 1, "status": "ready"}
+        for position, name in zip(range(head, 0, -1), names, strict=False)
+    ]
+    return {"epoch": "e", "head": head, "images": cards, "next": following}
+
+
+def test_it_listens_from_where_the_snapshot_ends(feed: Feed) -> None:
+    feed.start(images(7, "b", "a"))
+    feed.until("connections.length === 1")
+    assert feed.page.evaluate("connections[0].url") == "ws://modules.test/ws/gallery/main/?after=7&epoch=e"
+    feed.hello(head=7)
+    assert feed.page.evaluate("words") == ["catching-up", "live"]
+
+
+def test_it_keeps_asking_while_the_gallery_cannot_be_reached(feed: Feed) -> None:
+    feed.start(503, 503, images(1, "a"))
+    feed.until("words.at(-1) === 'reconnecting'")
+    feed.until("connections.length === 1")
+    assert len(feed.asked) == 3
+    assert feed.names() == ["a"]
+
+
+def test_a_reset_loads_the_snapshot_again_and_goes_on_from_there(feed: Feed) -> None:
+    feed.start(images(1, "a"), images(9, "c", "b"))
+    feed.until("connections.length === 1")
+    feed.hello(head=1)
+    feed.hear(type="reset", head=9, epoch="e")
+    feed.until("feed.state.cursor === 9")
+    assert feed.names() == ["c", "b"]
+    assert feed.sent() == [{"type": "resume", "after": 9, "epoch": "e"}]
+
+
+def test_older_pages_are_asked_for_one_at_a_time(feed: Feed) -> None:
+    feed.start(images(9, "d", "c", following=8), images(2, "b", "a"))
+    feed.until("connections.length === 1")
+    feed.page.evaluate("Promise.all([feed.loadMore(), feed.loadMore()])")
+    assert feed.asked == ["limit=60", "limit=60&before=8"]
+    assert feed.names() == ["d", "c", "b", "a"]
+    assert feed.page.evaluate("feed.loadMore()") is False
+
+
+def test_fresh_urls_are_asked_for_together(feed: Feed) -> None:
+    feed.start(images(3, "c", "b", "a"))
+    feed.until("connections.length === 1")
+    feed.hello(head=3)
+    feed.page.evaluate("feed.renew(['a']); feed.renew(['b', 'a'])")
+    feed.page.clock.run_for(60)
+    assert feed.sent() == [{"type": "sign", "ids": ["a", "b"]}]
+    feed.page.evaluate("feed.renew(['a'])")
+    feed.page.clock.run_for(5_000)
+    assert len(feed.sent()) == 1
+    urls = {"original_url": "/new", "compressed_url": "/new-small", "srcset": None}
+    feed.hear(type="signed", images={"a": urls}, urls_expire_at="2026-01-01T00:00:00Z")
+    assert feed.page.evaluate("feed.state.cards.get('a').original_url") == "/new"
+
+
+def test_many_fresh_urls_are_asked_for_a_few_requests_a_second(feed: Feed) -> None:
+    feed.start(images(1, "a"))
+    feed.until("connections.length === 1")
+    feed.hello(head=1)
+    feed.page.evaluate("feed.renew(Array.from({ length: 1100 }, (_, number) => String(number)))")
+    feed.page.clock.run_for(1_000)
+    sizes = [len(message["ids"]) for message in feed.sent()]
+    assert all(size <= 200 for size in sizes)
+    assert len(sizes) <= 5
+    feed.page.clock.run_for(1_000)
+    assert sum(len(message["ids"]) for message in feed.sent()) == 1100
+
+
+def test_what_was_asked_for_without_a_connection_is_asked_once_there_is_one(feed: Feed) -> None:
+    feed.start(images(1, "a"))
+    feed.until("connections.length === 1")
+    feed.page.evaluate("feed.renew(['a'])")
+    feed.page.clock.run_for(100)
+    assert feed.sent() == []
+    feed.hello(head=1)
+    feed.page.clock.run_for(100)
+    assert feed.sent() == [{"type": "sign", "ids": ["a"]}]
+
+
+def test_it_tells_how_many_are_watching(feed: Feed) -> None:
+    feed.start(images(1, "a"))
+    feed.until("connections.length === 1")
+    feed.hello(head=1)
+    feed.hear(type="heartbeat", head=1, epoch="e", viewers=3)
+    assert feed.page.evaluate("viewers") == 3
