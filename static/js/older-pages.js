@@ -1,4 +1,4 @@
-const AHEAD = "1500px";
+const AHEAD_PX = 1_500;
 const PAUSE_MS = 3_000;
 
 /** Loads the next page when the end of the gallery comes near. The button does the same by hand, after a failure. */
@@ -7,7 +7,6 @@ export class OlderPages {
   #button;
   #loadMore;
   #observer;
-  #isNear = false;
   #isLoading = false;
   #pause = null;
 
@@ -16,7 +15,7 @@ export class OlderPages {
     this.#end = end;
     this.#button = button;
     this.#loadMore = loadMore;
-    this.#observer = new IntersectionObserver((entries) => this.#look(entries), { rootMargin: AHEAD });
+    this.#observer = new IntersectionObserver(() => this.#loadIfNear(), { rootMargin: `${AHEAD_PX}px` });
   }
 
   start() {
@@ -30,19 +29,14 @@ export class OlderPages {
     clearTimeout(this.#pause);
   }
 
-  /** Looks again, after the gallery has changed: its end may still be near without having moved. */
+  /** Looks again once a change of the gallery has been drawn: its end may still be near without having moved. */
   check() {
-    // Two frames: one in which the change is drawn, one in which the observer reports where the end is now.
-    requestAnimationFrame(() => requestAnimationFrame(() => this.#loadIfNear()));
-  }
-
-  #look(entries) {
-    this.#isNear = entries.at(-1).isIntersecting;
-    this.#loadIfNear();
+    requestAnimationFrame(() => this.#loadIfNear());
   }
 
   #loadIfNear() {
-    if (this.#isNear && !this.#isLoading && this.#pause === null) this.#load();
+    const isNear = this.#end.getBoundingClientRect().top < innerHeight + AHEAD_PX;
+    if (isNear && !this.#isLoading && this.#pause === null) this.#load();
   }
 
   #load = async () => {

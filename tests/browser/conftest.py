@@ -18,7 +18,7 @@ SWITCHES = [
     "--disable-sync",
     "--no-first-run",
 ]
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=25_000)
 
 
 class OpenPage(Protocol):
@@ -36,6 +36,7 @@ def gallery_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery
         server.add_staff()
         yield server
     finally:
+        server.visitor.close()
         server.stop()
 
 

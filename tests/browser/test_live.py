@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests import pictures
 from tests.browser.conftest import OpenPage
@@ -76,6 +76,26 @@ def test_a_browser_catches_up_after_the_server_was_restarted(
     card = live_gallery.upload(SMALL, "missed.jpg")
     expect(page.locator(f'[data-image-id="{card["id"]}"][data-status=ready]')).to_be_visible(timeout=30_000)
     expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+
+
+def test_a_picture_whose_address_has_run_out_gets_a_new_one(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    card = live_gallery.upload(pictures.photo(1200, 900))
+    page = open_page("about:blank", expected=("status of 410",))
+    answers = iter([410])
+
+    def run_out_once(route: Route) -> None:
+        status = next(answers, None)
+        if status:
+            route.fulfill(status=status)
+        else:
+            route.continue_()
+
+    page.route("**/image/**", run_out_once)
+    page.goto(live_gallery.url)
+    shown = page.locator(f'[data-image-id="{card["id"]}"]')
+    for image in ("original", "small"):
+        expect(shown.locator(f".frame-{image}.is-loaded")).to_be_visible()
+    assert next(answers, None) is None
 
 
 def test_new_pictures_wait_while_somebody_looks_further_down(live_gallery: LiveGallery, open_page: OpenPage) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Request, expect
 
 from tests import pictures
@@ -238,3 +239,10 @@ def test_it_speaks_to_nobody_but_its_own_server(live_gallery: LiveGallery, open_
     ready(wall)
     hosts = {httpx.URL(url).host for url in asked if not url.startswith("data:")}
     assert hosts == {"127.0.0.1"}
+
+
+def test_it_can_be_read_by_everybody(full_gallery: LiveGallery, live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    for url in (full_gallery.wall_url, live_gallery.wall_url, f"{live_gallery.url}nowhere/"):
+        page = open_page(url, expected=("404",))
+        expect(page.locator("main:not([data-state=loading])")).to_be_visible()
+        assert Axe().run(page).response["violations"] == [], url
