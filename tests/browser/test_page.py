@@ -113,8 +113,9 @@ def test_a_swipe_moves_to_the_next_picture(live_gallery: LiveGallery, open_page:
 def test_a_dialog_closes_when_its_picture_is_removed(live_gallery: LiveGallery, open_page: OpenPage) -> None:
     live_gallery.upload(SMALL, f"gone-{live_gallery.slug}.jpg")
     page = live(open_page(live_gallery.url))
+    expect(page.locator(".frame-original.is-loaded")).to_be_visible()
     page.locator(".card-open").click()
-    expect(page.get_by_role("dialog")).to_be_visible()
+    expect(page.locator(".picture-original")).to_have_js_property("naturalWidth", 400)
     live_gallery.remove(f"gone-{live_gallery.slug}.jpg")
     expect(page.get_by_role("dialog")).to_be_hidden()
 
