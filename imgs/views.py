@@ -31,7 +31,9 @@ DEFAULT_GALLERY = "main"
 def gallery(request: HttpRequest, slug: str = DEFAULT_GALLERY) -> HttpResponse:
     """The upload page with the live gallery."""
     shown = get_object_or_404(Gallery, slug=slug)
-    return render(request, "gallery.html", {"gallery": shown, "config": page_config(request, shown)})
+    config = page_config(request, shown)
+    max_megabytes = settings.UPLOAD_MAX_BYTES / (1 << 20)
+    return render(request, "gallery.html", {"gallery": shown, "config": config, "max_megabytes": max_megabytes})
 
 
 @require_safe
