@@ -4,7 +4,6 @@ from typing import Any, Literal, TypedDict
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F
 
 from imgs import cards, notify
 from imgs.models import Gallery, UploadedImage
@@ -50,8 +49,9 @@ def take_number(gallery_id: int) -> int:
     """The next number of the feed. Locks the gallery until the transaction ends; take it before touching an image."""
     if not connection.in_atomic_block:
         raise RuntimeError("a number is taken in the transaction that uses it")
-    Gallery.objects.filter(pk=gallery_id).update(head=F("head") + 1)
-    return Gallery.objects.values_list("head", flat=True).get(pk=gallery_id)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE imgs_gallery SET head = head + 1 WHERE id = %s RETURNING head", [gallery_id])
+        return int(cursor.fetchone()[0])
 
 
 def announce(image: UploadedImage, compressed: bytes = b"") -> None:
