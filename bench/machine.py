@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -25,13 +26,22 @@ def facts() -> dict[str, str | int | dict[str, str]]:
     }
 
 
-def moment() -> dict[str, str | float]:
-    """The time, the commit and how busy the machine is."""
-    return {
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit(),
-        "load_before": round(os.getloadavg()[0], 2),
-    }
+def moment() -> dict[str, str]:
+    """The time and the commit."""
+    return {"measured_at": datetime.now(UTC).isoformat(timespec="seconds"), "commit": commit()}
+
+
+def busy_percent(seconds: float = 2) -> int:
+    """How much of all cores is in use now, with nothing measured running."""
+
+    def idle_and_all() -> tuple[int, int]:
+        ticks = [int(tick) for tick in Path("/proc/stat").read_text().partition("\n")[0].split()[1:9]]
+        return ticks[3] + ticks[4], sum(ticks)
+
+    idle_before, all_before = idle_and_all()
+    time.sleep(seconds)
+    idle_after, all_after = idle_and_all()
+    return round(100 - 100 * (idle_after - idle_before) / (all_after - all_before))
 
 
 def commit() -> str:
