@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from typing import BinaryIO
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 from django.conf import settings
@@ -47,7 +48,7 @@ async def serve_image(scope: HTTPScope, _receive: ASGIReceiveCallable, send: ASG
         await _refuse(scope, send, problems.expired_url)
     except problems.Problem:
         await _refuse(scope, send, problems.not_found)
-    except DatabaseError:
+    except (DatabaseError, OSError):
         await _refuse(scope, send, problems.unavailable)
     else:
         await _answer(scope, send, capability, file)
@@ -118,23 +119,36 @@ async def _send_file(
     elif file.content is not None:
         await _start(send, status, headers, file.content[first : last + 1])
     else:
-        await _start(send, status, headers, more=True)
-        async for chunk in _read(file, first, last):
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        await _stream(scope, send, file, (status, headers), (first, last))
 
 
-async def _read(file: StoredFile, first: int, last: int) -> AsyncIterator[bytes]:
-    opened = await asyncio.to_thread(open, file.path, "rb")
+async def _stream(
+    scope: HTTPScope, send: ASGISendCallable, file: StoredFile, start: tuple[int, Headers], part: tuple[int, int]
+) -> None:
+    try:  # before the response begins: after that no refusal can be sent
+        opened = await asyncio.to_thread(open, file.path, "rb")
+    except FileNotFoundError:
+        await _refuse(scope, send, problems.not_found)
+        return
+    except OSError:
+        await _refuse(scope, send, problems.unavailable)
+        return
     with opened:
-        opened.seek(first)
-        left = last - first + 1
-        while left:
-            chunk = await asyncio.to_thread(opened.read, min(left, CHUNK_BYTES))
-            if not chunk:
-                raise OSError(f"{file.name} is shorter than its row says")
-            left -= len(chunk)
-            yield chunk
+        await _start(send, *start, more=True)
+        async for chunk in _read(opened, *part):
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _read(opened: BinaryIO, first: int, last: int) -> AsyncIterator[bytes]:
+    opened.seek(first)
+    left = last - first + 1
+    while left:
+        chunk = await asyncio.to_thread(opened.read, min(left, CHUNK_BYTES))
+        if not chunk:
+            raise OSError(f"{opened.name} is shorter than its row says")
+        left -= len(chunk)
+        yield chunk
 
 
 def _range(asked: Headers, etag: str) -> tuple[int | None, int | None] | None:

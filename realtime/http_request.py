@@ -85,6 +85,13 @@ class CappedRequest(WebRequest):  # type: ignore[misc]  # Daphne has no types
             self.responseHeaders.setRawHeaders(b"Connection", [b"close"])
         return super().process()
 
+    def handle_exception(self, exception: BaseException) -> None:
+        """Answer for an application that failed; a response that has begun can only be broken off."""
+        if self._response_started:
+            self.channel.transport.abortConnection()
+        else:
+            super().handle_exception(exception)
+
     def connectionLost(self, reason: Any) -> None:  # noqa: N802
         """Forget the deadline of a refused request."""
         if self.cut is not None and self.cut.active():

@@ -91,6 +91,14 @@ class Server(daphne.server.Server):  # type: ignore[misc]  # Daphne has no types
             scope["extensions"] = {WHOLE_BODY: protocol.release_body()}
         return super().create_application(protocol, scope)
 
+    def application_checker(self) -> None:
+        """Answer for the applications that failed, once a second; one that can't be answered stops no later round."""
+        try:
+            super().application_checker()
+        except Exception:
+            logger.exception("could not look after the applications that ended")
+            reactor.callLater(1, self.application_checker)
+
     def _websocket_factory(self) -> FastSocketFactory:
         factory = FastSocketFactory(self, server="")
         factory.setProtocolOptions(

@@ -35,6 +35,11 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         await asyncio.sleep(1)
     if scope["path"] == "/stuck":
         await asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
+    if scope["path"] == "/broken":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"9")]})
+        await send({"type": "http.response.body", "body": b"half", "more_body": True})
+    if scope["path"] in {"/broken", "/failing"}:
+        raise LookupError("an application that fails")
     await respond(send, str(size))
 
 

@@ -12,6 +12,7 @@ from asgiref.sync import sync_to_async
 from imgs import files, jobs, signing
 from imgs.models import Gallery, UploadedImage
 from project.asgi import application
+from realtime import delivery
 from tests.factories import picture, upload, work_off
 
 
@@ -142,6 +143,27 @@ async def test_it_answers_404_at_once_when_the_image_was_removed(
     assert (await client.get(url)).status_code == 200
     await sync_to_async(jobs.remove)(image)
     assert await refusal(client, url) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"), [(FileNotFoundError, (404, "not_found")), (PermissionError, (503, "unavailable"))]
+)
+@pytest.mark.parametrize("inline", [True, False])
+async def test_it_refuses_a_file_that_can_not_be_opened(
+    client: httpx.AsyncClient,
+    image: UploadedImage,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[OSError],
+    expected: tuple[int, str],
+    inline: bool,
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(files, "INLINE_MAX_BYTES", 1 << 30 if inline else 0)
+    monkeypatch.setattr(files.Path, "read_bytes", fail)
+    monkeypatch.setattr(delivery, "open", fail, raising=False)
+    assert await refusal(client, str(image.original_url)) == expected
 
 
 async def test_it_speaks_the_language_of_the_person(client: httpx.AsyncClient) -> None:

@@ -81,6 +81,19 @@ def test_it_keeps_a_connection_open_after_an_upload(lasting: ServerProcess) -> N
     client.close()
 
 
+def test_it_drops_a_response_that_fails_on_the_way_and_still_answers_for_others(lasting: ServerProcess) -> None:
+    with socket.create_connection(("127.0.0.1", lasting.port), timeout=10) as broken:
+        broken.sendall(b"GET /broken HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        with pytest.raises(ConnectionResetError):
+            while broken.recv(65536):
+                pass
+    for _ in range(2):
+        failing = http.client.HTTPConnection("127.0.0.1", lasting.port, timeout=10)
+        failing.request("GET", "/failing")
+        assert failing.getresponse().status == 500
+        failing.close()
+
+
 @pytest.mark.parametrize("size", [0, 1, 62, 63, 125, 126, 32767, 32768, 500_000])
 def test_it_sends_websocket_texts_of_every_size(lasting: ServerProcess, size: int) -> None:
     with open_websocket(lasting) as websocket:
