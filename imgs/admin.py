@@ -1,6 +1,6 @@
 """Django's admin: see every image, retry and remove, with effect on every screen at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.contrib import admin, messages
@@ -20,12 +20,19 @@ class GalleryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django itself
     """Galleries; a gallery with images is not deleted here, since its screens would not hear of it."""
 
     list_display = ("title", "slug", "image_count")
-    prepopulated_fields = {"slug": ("title",)}
 
     @admin.display(description=_("images"))
     def image_count(self, gallery: Gallery) -> int:
         """Images that are not removed."""
         return gallery.images.exclude(status=UploadedImage.Status.REMOVED).count()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Gallery | None = None) -> tuple[str, ...]:
+        """The name in addresses stays: screens that are open hold on to it, and so do links and QR codes."""
+        return ("slug",) if obj else ()
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Gallery | None = None) -> dict[str, Sequence[str]]:
+        """A suggestion for the name, while it can be chosen."""
+        return {} if obj else {"slug": ("title",)}
 
     def has_delete_permission(self, request: HttpRequest, obj: Gallery | None = None) -> bool:
         """Only an empty gallery may go."""

@@ -9,7 +9,7 @@ from ninja.errors import ValidationError
 from ninja.utils import check_csrf
 
 from imgs import changes, problems, views
-from imgs.models import Gallery
+from imgs.models import Gallery, gallery_named
 
 api = NinjaAPI(
     title="Dinding",
@@ -85,7 +85,7 @@ class PageQuery(Schema):
 def list_images(request: HttpRequest, slug: str, page: Query[PageQuery]) -> Any:
     """A snapshot of a gallery, page by page."""
     try:
-        gallery = Gallery.objects.get(slug=slug)
+        gallery = gallery_named(slug)
     except Gallery.DoesNotExist:
         raise problems.not_found() from None
     return changes.snapshot(gallery, page.before, page.limit)

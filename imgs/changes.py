@@ -46,12 +46,18 @@ class Snapshot(TypedDict):
 
 
 def take_number(gallery_id: int) -> int:
-    """The next number of the feed. Locks the gallery until the transaction ends; take it before touching an image."""
+    """The next number of the feed. Locks the gallery until the transaction ends; take it before touching an image.
+
+    Raises Gallery.DoesNotExist.
+    """
     if not connection.in_atomic_block:
         raise RuntimeError("a number is taken in the transaction that uses it")
     with connection.cursor() as cursor:
         cursor.execute("UPDATE imgs_gallery SET head = head + 1 WHERE id = %s RETURNING head", [gallery_id])
-        return int(cursor.fetchone()[0])
+        row = cursor.fetchone()
+    if row is None:
+        raise Gallery.DoesNotExist(f"no gallery {gallery_id}")
+    return int(row[0])
 
 
 def announce(image: UploadedImage, compressed: bytes = b"") -> None:

@@ -1,30 +1,34 @@
-"""Whether the parts underneath are usable right now."""
+"""Whether the parts underneath are usable right now: each check raises when its part is not."""
 
 import tempfile
+from collections.abc import Callable
 
 from django.conf import settings
-from django.db import Error as DatabaseError
+from django.db import connection
 
 from imgs import notify
 from imgs.models import Gallery
 
 
-def broken_parts() -> dict[str, str]:
-    """What is not usable, and why in a word; empty when all is well."""
-    checks = {"database": _database, "channel layer": notify.outbox.check, "storage": _storage}
-    broken = {}
-    for part, check in checks.items():
-        try:
-            check()
-        except (DatabaseError, OSError, RuntimeError) as error:
-            broken[part] = type(error).__name__
-    return broken
-
-
-def _database() -> None:
+def check_database() -> None:
+    """Ask the database for something; a connection that broke since the last time is replaced first."""
+    connection.close_if_unusable_or_obsolete()
     Gallery.objects.exists()
 
 
-def _storage() -> None:
+def check_channel_layer() -> None:
+    """Send a message to nobody."""
+    notify.outbox.check()
+
+
+def check_storage() -> None:
+    """Write a file where uploads arrive."""
     with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as file:
         file.write(b"0")
+
+
+CHECKS: dict[str, Callable[[], None]] = {
+    "database": check_database,
+    "channel layer": check_channel_layer,
+    "storage": check_storage,
+}

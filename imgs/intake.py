@@ -16,6 +16,7 @@ from django.db.models import Sum
 from imgs import changes, notify, problems
 from imgs.header import Header, UnreadableImage, UnsupportedType, read_header
 from imgs.models import Gallery, UploadedImage
+from imgs.storing import discard_unless_named
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp"})
 DISK_RESERVE_BYTES = 64 * 1024 * 1024
@@ -27,10 +28,10 @@ def accept(file: UploadedFile, gallery: Gallery, owner: str, key: UUID | None) -
     Raises a Problem when the file can't be taken; then neither row nor file stays behind.
     """
     header = examine(file)
-    check_room(file.size or 0)
     digest = hashlib.file_digest(file.file, "sha256").hexdigest()  # type: ignore[arg-type]
     if key and (known := _same_key(gallery, owner, key)):
         return _repeated(known, digest)
+    check_room(file.size or 0)
     identity = uuid4()
     name = _store(f"originals/{identity}{header.extension}", file)
     try:
@@ -48,12 +49,12 @@ def accept(file: UploadedFile, gallery: Gallery, owner: str, key: UUID | None) -
             upload_key=key,
         )
     except IntegrityError:
-        default_storage.delete(name)
+        discard_unless_named(name, identity)
         if key and (known := _same_key(gallery, owner, key)):
             return _repeated(known, digest)
         raise
     except BaseException:
-        default_storage.delete(name)
+        discard_unless_named(name, identity)
         raise
 
 

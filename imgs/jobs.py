@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
@@ -20,6 +19,7 @@ from django.db.models.functions import Now
 
 from imgs import changes, notify
 from imgs.models import Gallery, UploadedImage
+from imgs.storing import FinishedFile, discard_unless_named
 
 if TYPE_CHECKING:  # web processes decode nothing, so they need no Pillow
     from imgs.compression import Result
@@ -69,14 +69,6 @@ class Job:
     attempt: int
 
 
-class _Finished(File):  # type: ignore[type-arg]
-    """A file that the storage may move into place instead of copying it."""
-
-    def temporary_file_path(self) -> str:
-        """Where it lies."""
-        return str(self.name)
-
-
 class Lost(Exception):
     """The row is not in the state this change starts from: another worker or a person was first."""
 
@@ -123,7 +115,7 @@ def finish(job: Job, result: "Result", compressed: Path) -> bool:
     False, with nothing left behind, when the lease was lost to another worker or the image was removed.
     """
     data = compressed.read_bytes()
-    name = default_storage.save(f"compressed/{job.image}-{job.token.hex[:8]}.jpg", _Finished(None, str(compressed)))
+    name = default_storage.save(f"compressed/{job.image}-{job.token.hex[:8]}.jpg", FinishedFile(compressed))
     try:
         image = _change(
             _held(job),
@@ -141,10 +133,10 @@ def finish(job: Job, result: "Result", compressed: Path) -> bool:
             error_code="",
         )
     except Lost:
-        default_storage.delete(name)
+        discard_unless_named(name, job.image)
         return False
     except BaseException:
-        default_storage.delete(name)
+        discard_unless_named(name, job.image)
         raise
     changes.announce(image, data)
     return True

@@ -8,10 +8,27 @@ from django.utils.deprecation import MiddlewareMixin
 from imgs import problems, views
 
 RETRY_SECONDS = 5
+PROBLEMS = {404: problems.not_found, 405: problems.method_not_allowed}
 
 
-class DatabaseAwayMiddleware(MiddlewareMixin):
-    """A database that can't be reached is a 503 and one line in the log. The page comes back by itself."""
+class ProblemsMiddleware(MiddlewareMixin):
+    """What goes wrong is said in the way of whoever asked: a problem document to programs, a page to people.
+
+    A database that can't be reached is a 503 and one line in the log, and the page comes back by itself.
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """An address or a method that the program doesn't have, as a problem where programs ask."""
+        if (
+            response.status_code not in PROBLEMS
+            or not views.wants_problem(request)
+            or "json" in response["Content-Type"]
+        ):
+            return response
+        answer = views.refuse(request, PROBLEMS[response.status_code]())
+        if "Allow" in response:
+            answer["Allow"] = response["Allow"]
+        return answer
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """The answer when that is what went wrong, else None."""

@@ -3,6 +3,7 @@
 import secrets
 import uuid
 
+from django.core.validators import slug_re
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
@@ -34,6 +35,13 @@ class Gallery(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+def gallery_named(slug: str) -> Gallery:
+    """The gallery with this name in addresses. Raises Gallery.DoesNotExist, also for what can't be such a name."""
+    if not slug_re.fullmatch(slug):  # a NUL, say, which PostgreSQL does not take even in a question
+        raise Gallery.DoesNotExist(slug)
+    return Gallery.objects.get(slug=slug)
 
 
 class UploadedImage(models.Model):

@@ -74,6 +74,11 @@ def not_found() -> Problem:
     return Problem("not_found", HTTPStatus.NOT_FOUND, _("There is nothing here; it may have been removed."))
 
 
+def method_not_allowed() -> Problem:
+    """A method that this address does not have."""
+    return Problem("method_not_allowed", HTTPStatus.METHOD_NOT_ALLOWED, _("This is not possible here."))
+
+
 def conflict() -> Problem:
     """The same upload key came with other bytes, or its picture was removed."""
     return Problem("conflict", HTTPStatus.CONFLICT, _("This upload was already used for another picture."))

@@ -13,7 +13,5 @@ urlpatterns = [
     path("g/<slug:slug>/qr.svg", views.qr_code, name="qr"),
     path("upload/", views.upload, name="upload"),
     path("api/v1/", api.urls),
-    path("livez", views.livez, name="livez"),
-    path("readyz", views.readyz, name="readyz"),
     path("metrics", views.metrics_text, name="metrics"),
 ]

@@ -1,6 +1,8 @@
 """The pages, the upload, and what the people who run it ask for."""
 
+import errno
 import logging
+import sys
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any
@@ -16,10 +18,11 @@ from django.utils.translation import get_language
 from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_POST, require_safe
+from django.views.defaults import server_error as default_server_error
 
-from imgs import cards, health, intake, metrics, problems, visitors
+from imgs import cards, intake, metrics, problems, visitors
 from imgs.forms import UploadForm
-from imgs.models import Gallery
+from imgs.models import Gallery, gallery_named
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +76,7 @@ def receive(request: HttpRequest, slug: str) -> cards.Card:
     if not form.is_valid():
         raise form.problem()
     try:
-        target = Gallery.objects.get(slug=slug)
+        target = gallery_named(slug)
         image = intake.accept(form.cleaned_data["image"], target, owner, form.cleaned_data["key"])
     except Gallery.DoesNotExist:
         raise problems.not_found() from None
@@ -101,23 +104,17 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
     return answer if wants_problem(request) else render(request, "400.html", status=HTTPStatus.BAD_REQUEST)
 
 
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500: an error nobody thought of, which stands in the log with its trace."""
+    error = sys.exc_info()[1]
+    full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+    answer = refuse(request, problems.storage_full() if full else problems.unavailable())
+    return answer if wants_problem(request) else default_server_error(request)
+
+
 def wants_problem(request: HttpRequest) -> bool:
     """Whether errors at this address are for programs."""
     return request.path.startswith(("/upload/", "/api/", "/metrics"))
-
-
-@require_GET
-def livez(_request: HttpRequest) -> HttpResponse:
-    """The process answers."""
-    return JsonResponse({"status": "ok"})
-
-
-@require_GET
-def readyz(_request: HttpRequest) -> HttpResponse:
-    """Database, channel layer and storage are usable; 503 names what is not."""
-    broken = health.broken_parts()
-    status = HTTPStatus.SERVICE_UNAVAILABLE if broken else HTTPStatus.OK
-    return JsonResponse({"status": "unavailable" if broken else "ok", "broken": broken}, status=status)
 
 
 @require_GET

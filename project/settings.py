@@ -185,7 +185,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "imgs.middleware.DatabaseAwayMiddleware",
+    "imgs.middleware.ProblemsMiddleware",
     "project.static_files.StaticFilesMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -229,7 +229,16 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
     DATABASES["default"]["TEST"] = {"NAME": DATA_DIR / "test.sqlite3"}
 else:
-    DATABASES["default"]["OPTIONS"] = {"connect_timeout": 5}
+    # No query here takes a second; one that waits this long waits for a process that hangs, and lets go
+    limits = {"statement_timeout": 10_000, "lock_timeout": 5_000, "idle_in_transaction_session_timeout": 10_000}
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 5,
+        "options": " ".join(f"-c {name}={milliseconds}" for name, milliseconds in limits.items()),
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,
+    }
 
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": {

@@ -11,3 +11,4 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 handler400 = "imgs.views.bad_request"
+handler500 = "imgs.views.server_error"

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import Error as DatabaseError
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -45,6 +46,15 @@ class GalleryConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no t
         self.bad_messages = 0
         self.signs: deque[float] = deque(maxlen=SIGNS_PER_SECOND)
 
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one socket to its end, however it ends, and leave the hub then."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if self.hub:
+                hubs.leave(self.hub, self)
+                metrics.sockets.dec()
+
     async def websocket_connect(self, _message: dict[str, Any]) -> None:
         """Accept a viewer of an existing gallery, greet it and bring it up to date."""
         try:
@@ -64,7 +74,7 @@ class GalleryConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no t
     async def websocket_receive(self, message: dict[str, Any]) -> None:
         """Act on one message of the browser."""
         text = message.get("text")
-        if len(text or message.get("bytes") or "") > protocol.FRAME_MAX_BYTES:
+        if len(text.encode() if text else message.get("bytes") or b"") > protocol.FRAME_MAX_BYTES:
             await self.close(MESSAGE_TOO_BIG)
             return
         match protocol.parse(text):
@@ -79,9 +89,6 @@ class GalleryConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no t
 
     async def websocket_disconnect(self, _message: dict[str, Any]) -> None:
         """The browser is gone."""
-        if self.hub:
-            hubs.leave(self.hub, self)
-            metrics.sockets.dec()
         raise StopConsumer
 
     async def close(self, code: int) -> None:
@@ -99,6 +106,8 @@ class GalleryConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no t
         """Await an answer; when the database is away, close the socket: the browser comes back by itself."""
         try:
             await answer
+        except ObjectDoesNotExist:  # the gallery was deleted
+            await self.close(NO_SUCH_GALLERY)
         except DatabaseError as error:
             log.warning("a viewer could not be answered", extra={"error": type(error).__name__})
             await self.close(TRY_AGAIN_LATER)

@@ -42,6 +42,7 @@ class Hub:
         self.cursor = 0
         self.epoch = ""
         self.occupants: set[Viewer] = set()
+        self.running = True
         self.loop = asyncio.get_running_loop()
         self._audience = Audience(self._heartbeat)
         self._held: dict[int, Changes] = {}
@@ -76,6 +77,7 @@ class Hub:
 
     def stop(self) -> None:
         """End all tasks."""
+        self.running = False
         for timer in (self._gap, self._window):
             if timer:
                 timer.cancel()
@@ -109,12 +111,9 @@ class Hub:
 
         Returns the number it has reached, None when it goes on by itself: after a reset, or with more to ask for.
         """
-        position, missed = await share_in_database(changes.catch_up, self.gallery_id, after, epoch)
-        if missed is None:
-            await send_text(viewer, protocol.Reset(head=position["head"], epoch=position["epoch"]).text())
-            return None
-        await send_text(viewer, protocol.changes_text(missed))
-        return None if missed["more"] else missed["to"]
+        text, reached = await share_in_database(_catch_up, self.gallery_id, after, epoch)
+        await send_text(viewer, text)
+        return reached
 
     # What comes in
 
@@ -159,7 +158,8 @@ class Hub:
         if offered["from"] > self.cursor:
             if len(self._held) < HELD_MAX:
                 self._held[offered["from"]] = offered
-            self._gap = self._gap or self.loop.call_later(GAP_SECONDS, self._close_gap)
+            if self.epoch:  # else the head is being read this moment
+                self._gap = self._gap or self.loop.call_later(GAP_SECONDS, self._close_gap)
             return
         self._relay(offered)
         while held := self._held.pop(self.cursor, None):
@@ -185,7 +185,7 @@ class Hub:
                     self._reset(position["head"], position["epoch"])
                     return
                 more = missed["more"]
-                self.offer(missed)
+                self.offer({**missed, "more": False})  # the hub goes on by itself; its sockets need not ask
         except (DatabaseError, Gallery.DoesNotExist) as error:
             self._database.noticed(error)
 
@@ -193,11 +193,17 @@ class Hub:
         """Look at the head each second: a lost message costs a second, never a picture."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
+            if not self.occupants:  # whoever it was started for left before entering
+                self.stop()
+                return
             if len(self.occupants) != self._told_viewers:
-                self._tell_presence()
+                self.tell_presence()
             try:
                 position = await in_database(changes.position_of, self.gallery_id)
-            except (DatabaseError, Gallery.DoesNotExist) as error:
+            except Gallery.DoesNotExist:
+                self.stop()  # without a heartbeat its sockets come again, and are told
+                return
+            except DatabaseError as error:
                 self._database.noticed(error)
                 continue
             self._database.over()
@@ -239,7 +245,7 @@ class Hub:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(settings.HEARTBEAT_SECONDS)
-            self._tell_presence()
+            self.tell_presence()
             self._audience.post(self._heartbeat())
 
     def _heartbeat(self) -> str:
@@ -249,9 +255,18 @@ class Hub:
         head = self._pending["from"] if self._pending else self.cursor  # what has been sent, not what is about to be
         return protocol.Heartbeat(head=head, epoch=self.epoch, viewers=len(self.occupants) + others).text()
 
-    def _tell_presence(self) -> None:
+    def tell_presence(self) -> None:
+        """Tell the hubs of other processes how many viewers are here."""
         self._told_viewers = len(self.occupants)
         notify.presence(self.gallery_id, PROCESS, self._told_viewers)
+
+
+def _catch_up(gallery_id: int, after: int, epoch: str) -> tuple[str, int | None]:
+    """The text that brings a client at `after` up to date, and the number it reaches with it; None when it goes on."""
+    position, missed = changes.catch_up(gallery_id, after, epoch)
+    if missed is None:
+        return protocol.Reset(head=position["head"], epoch=position["epoch"]).text(), None
+    return protocol.changes_text(missed), None if missed["more"] else missed["to"]
 
 
 class Hubs:
@@ -268,7 +283,7 @@ class Hubs:
         """
         while True:
             hub = self._hubs.get(slug)
-            if hub is None or hub.loop is not asyncio.get_running_loop():
+            if hub is None or not hub.running or hub.loop is not asyncio.get_running_loop():
                 hub = await self._start_once(slug)
                 if hub is None:
                     return None
@@ -279,9 +294,11 @@ class Hubs:
     def leave(self, hub: Hub, viewer: Viewer) -> None:
         """Forget a socket, and the hub with its last one."""
         hub.leave(viewer)
-        if not hub.occupants and self._hubs.get(hub.slug) is hub:
-            del self._hubs[hub.slug]
+        if not hub.occupants:
+            hub.tell_presence()
             hub.stop()
+            if self._hubs.get(hub.slug) is hub:
+                del self._hubs[hub.slug]
 
     async def _start_once(self, slug: str) -> Hub | None:
         starting = self._starting.get(slug)

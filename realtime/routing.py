@@ -10,7 +10,7 @@ from django.conf import settings
 from django.urls import path, re_path
 
 from imgs import notify
-from realtime import delivery
+from realtime import delivery, probes
 from realtime.consumers import NO_SUCH_GALLERY, GalleryConsumer
 from realtime.handler import BoundedHandler
 from realtime.upload_cap import UploadCap
@@ -20,7 +20,9 @@ pages = BoundedHandler()
 
 async def http(scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
     """Pictures first: a broadcast makes every viewer ask at once, and they need none of Django's middleware."""
-    if scope["path"].startswith(delivery.PREFIX):
+    if scope["path"] in {probes.LIVE, probes.READY}:
+        await probes.answer(scope, receive, send)
+    elif scope["path"].startswith(delivery.PREFIX):
         await delivery.serve_image(scope, receive, send)
     else:
         await pages(scope, receive, send)

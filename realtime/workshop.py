@@ -48,6 +48,9 @@ class Workshop:
                     self._database.over()
                     if job is None:
                         return
+                    if not self._open:  # the stop came while the claim was under way
+                        await in_database(jobs.hand_back, job)
+                        return
                     task = asyncio.create_task(self._work(job))
                     self._running.add(task)
                     task.add_done_callback(self._running.discard)
@@ -61,6 +64,8 @@ class Workshop:
     async def stop(self, seconds: float) -> None:
         """Claim no more; let what runs finish for `seconds`, then hand it back; end the children."""
         self._open = False
+        async with self._claiming:
+            pass  # a claim under way ends first
         if self._running:
             _done, late = await asyncio.wait(self._running, timeout=seconds)
             for task in late:

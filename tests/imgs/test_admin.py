@@ -78,3 +78,9 @@ def test_it_does_not_delete_a_gallery_that_has_images(staff: Client, gallery: Ga
 def test_it_adds_a_gallery_that_works_at_once(staff: Client) -> None:
     staff.post("/admin/imgs/gallery/add/", {"title": "Pesta", "slug": "pesta"})
     assert staff.get("/g/pesta/").status_code == 200
+
+
+def test_it_keeps_the_name_in_addresses_of_a_gallery_that_exists(staff: Client, gallery: Gallery) -> None:
+    staff.post(f"/admin/imgs/gallery/{gallery.pk}/change/", {"title": "Pesta", "slug": "pesta"})
+    gallery.refresh_from_db()
+    assert (gallery.title, gallery.slug) == ("Pesta", "main")

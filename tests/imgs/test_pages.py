@@ -4,10 +4,8 @@ import re
 from typing import Any
 
 import pytest
-from django.db import OperationalError
 from django.test import Client
 
-from imgs import health, notify
 from imgs.models import Gallery
 from tests.factories import upload
 
@@ -52,29 +50,6 @@ def test_it_puts_the_public_address_into_the_qr_code(client: Client, settings: A
     assert "https://pesta.example/" in client.get("/wall/").content.decode()
 
 
-def test_it_is_alive(client: Client) -> None:
-    assert client.get("/livez").status_code == 200
-
-
-def test_it_is_ready_when_all_parts_are_usable(client: Client) -> None:
-    assert client.get("/readyz").json() == {"status": "ok", "broken": {}}
-
-
-def test_it_names_what_is_not_usable(client: Client, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
-    def away() -> None:
-        raise OperationalError("the database is away")
-
-    def silent() -> None:
-        raise RuntimeError("Redis is away")
-
-    monkeypatch.setattr(health, "_database", away)
-    monkeypatch.setattr(notify.outbox, "check", silent)
-    settings.FILE_UPLOAD_TEMP_DIR = "/nonexistent"
-    response = client.get("/readyz")
-    assert response.status_code == 503
-    assert set(response.json()["broken"]) == {"database", "channel layer", "storage"}
-
-
 def test_it_counts_for_prometheus(client: Client, gallery: Gallery) -> None:
     upload(gallery)
     text = client.get("/metrics").content.decode()
@@ -87,3 +62,21 @@ def test_it_counts_for_prometheus(client: Client, gallery: Gallery) -> None:
 
 def test_it_does_not_serve_a_host_it_was_not_told_of(client: Client) -> None:
     assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "status", "code"),
+    [
+        ("get", "/upload/", 405, "method_not_allowed"),
+        ("get", "/api/v1/nothing", 404, "not_found"),
+        ("delete", "/api/v1/galleries/main/images", 405, "method_not_allowed"),
+        ("get", "/api/v1/galleries/main%00/images", 404, "not_found"),
+        ("get", "/api/v1/galleries/a b/images", 404, "not_found"),
+    ],
+)
+def test_it_answers_programs_with_problems_alone(
+    client: Client, method: str, address: str, status: int, code: str
+) -> None:
+    response = getattr(client, method)(address)
+    assert (response.status_code, response["Content-Type"]) == (status, "application/problem+json")
+    assert response.json()["code"] == code

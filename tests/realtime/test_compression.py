@@ -1,6 +1,7 @@
 """The worker: claimed rows become ready or failed cards, whatever is lost, dies or stops on the way."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -206,5 +207,30 @@ async def test_it_hands_back_at_no_cost_what_it_cannot_finish_in_time(
     image = await add(gallery)
     await started.wait()
     await worker.stop(0.1)
+    row = await UploadedImage.objects.aget(pk=image.pk)
+    assert (row.status, row.attempts, row.lease_token) == ("queued", 0, None)
+
+
+async def test_it_hands_back_what_it_was_claiming_when_it_was_told_to_stop(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claiming, go_on, claim = threading.Event(), threading.Event(), jobs.claim
+
+    def slow_claim() -> jobs.Job | None:
+        job = claim()
+        if job:
+            claiming.set()
+            go_on.wait(10)
+        return job
+
+    monkeypatch.setattr(jobs, "claim", slow_claim)
+    worker = CompressionWorker()
+    await worker.start()
+    image = await add(gallery)
+    assert await asyncio.to_thread(claiming.wait, 10)
+    stopping = asyncio.create_task(worker.stop(5))
+    await asyncio.sleep(0)
+    go_on.set()
+    await stopping
     row = await UploadedImage.objects.aget(pk=image.pk)
     assert (row.status, row.attempts, row.lease_token) == ("queued", 0, None)

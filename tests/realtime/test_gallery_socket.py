@@ -178,10 +178,10 @@ async def test_it_beats_with_head_epoch_and_viewers(gallery: Gallery, settings: 
 async def test_it_signs_urls_of_ready_images_of_its_gallery_alone(gallery: Gallery, tmp_path: Path) -> None:
     await later(upload, gallery)
     ready = await later(work_off, tmp_path)
-    queued = await later(upload, gallery)
     other = await later(lambda: Gallery.objects.create(slug="pesta", title="Pesta"))
     await later(upload, other)
     foreign = await later(work_off, tmp_path)
+    queued = await later(upload, gallery)
     async with connected() as socket:
         await socket.receive()
         await socket.send(
@@ -278,3 +278,37 @@ async def test_it_turns_away_viewers_of_what_does_not_exist(address: str) -> Non
     accepted, _code = await socket.communicator.connect(5)
     assert accepted is False
     await socket.communicator.disconnect()
+
+
+async def test_it_fills_a_long_gap_for_all_without_telling_them_to_ask(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notify.outbox, "put", lambda _departure: None)
+    since = changes.since
+    monkeypatch.setattr(changes, "since", lambda *args: since(*args, 2))
+    async with connected() as socket:
+        await socket.receive()
+        for _ in range(5):
+            await later(upload, gallery)
+        reached = 0
+        while reached < 5:
+            message = await socket.receive(3)
+            assert (message["from"], message["more"]) == (reached, False)
+            reached = message["to"]
+
+
+async def test_it_forgets_a_viewer_whose_task_was_cancelled(gallery: Gallery) -> None:
+    socket = Socket("/ws/gallery/main/")
+    await socket.communicator.connect(5)
+    assert len(hubs._hubs["main"].occupants) == 1
+    socket.communicator.future.cancel()
+    await asyncio.wait([socket.communicator.future], timeout=5)
+    assert hubs._hubs == {}
+
+
+async def test_it_closes_when_its_gallery_is_deleted(gallery: Gallery) -> None:
+    async with connected() as socket:
+        await socket.receive()
+        await later(gallery.delete)
+        await socket.send({"type": "resume", "after": 0, "epoch": gallery.epoch})
+        assert await socket.receive() == {"closed": 4404}

@@ -1,0 +1,40 @@
+"""Files on their way into storage: moved into place whole, and taken away again when no row names them."""
+
+import logging
+from pathlib import Path
+from uuid import UUID
+
+from django.core.files import File
+from django.core.files.storage import default_storage
+from django.db import DatabaseError
+from django.db.models import Q
+
+from imgs.models import UploadedImage
+
+log = logging.getLogger(__name__)
+
+
+class FinishedFile(File):  # type: ignore[type-arg]
+    """A file that the storage moves into place instead of copying it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(None, str(path))
+
+    def temporary_file_path(self) -> str:
+        """Where it lies."""
+        return str(self.name)
+
+
+def discard_unless_named(name: str, image: UUID) -> None:
+    """Delete a stored file, unless the row of `image` names it.
+
+    The answer to a commit can be lost after the commit was done, so the row is asked for. When the database can't be
+    asked, the file stays: one left over is better than a row without its file.
+    """
+    try:
+        named = UploadedImage.objects.filter(Q(original=name) | Q(compressed=name), pk=image).exists()
+    except DatabaseError:
+        log.warning("a file may be left over", extra={"file": name})
+    else:
+        if not named:
+            default_storage.delete(name)

@@ -1,0 +1,67 @@
+"""A row never loses its file, also when the answer to its commit is lost."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.storage import default_storage
+from django.db import OperationalError, connection
+
+from imgs import jobs
+from imgs.compression import Options, compress
+from imgs.models import Gallery, UploadedImage
+from tests.factories import upload
+
+
+@pytest.fixture
+def lost_answer(gallery: Gallery) -> Iterator[Any]:
+    """Commits that are done, and then the connection breaks."""
+    commit = connection._commit  # type: ignore[attr-defined]
+
+    def commit_and_break() -> None:
+        commit()
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with pytest.MonkeyPatch.context() as patch:  # over before the database is flushed
+        yield lambda: patch.setattr(connection, "_commit", commit_and_break)
+
+
+def test_it_keeps_the_original_of_a_row_that_was_committed_after_all(gallery: Gallery, lost_answer: Any) -> None:
+    lost_answer()
+    with pytest.raises(OperationalError):
+        upload(gallery)
+    image = UploadedImage.objects.get()
+    assert Path(image.original.path).exists()
+
+
+def test_it_keeps_the_small_version_of_a_row_that_was_committed_after_all(
+    gallery: Gallery, lost_answer: Any, tmp_path: Path
+) -> None:
+    upload(gallery)
+    job = jobs.claim()
+    assert job is not None
+    result = compress(job.source, tmp_path / "small", Options())
+    lost_answer()
+    with pytest.raises(OperationalError):
+        jobs.finish(job, result, tmp_path / "small")
+    image = UploadedImage.objects.get()
+    assert image.status == "ready"
+    assert Path(image.compressed.path).exists()
+
+
+def test_it_keeps_a_file_when_the_database_can_not_be_asked(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from imgs import changes
+
+    def away(*_args: Any, **_kwargs: Any) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(changes, "take_number", away)
+    monkeypatch.setattr("django.db.models.query.QuerySet.exists", away)
+    with pytest.raises(OperationalError):
+        upload(gallery)
+    left = [record.file for record in caplog.records if record.message == "a file may be left over"]  # type: ignore[attr-defined]
+    assert len(left) == 1
+    assert default_storage.exists(left[0])
