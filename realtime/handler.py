@@ -11,8 +11,11 @@ from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.http import FileResponse
 from django.urls import set_script_prefix
+from django.utils import translation
 
-from .upload_cap import WHOLE_BODY
+from imgs import problems
+
+from .upload_cap import WHOLE_BODY, language_of
 
 THREADS = 16
 T = TypeVar("T")
@@ -97,6 +100,15 @@ class BoundedHandler(ASGIHandler):
             answer.close()
             body.close()
         return answer
+
+    def create_request(self, scope: Any, body_file: Any) -> Any:
+        """The request, or the answer to one with headers that can't be read, such as a charset that is none."""
+        try:
+            return super().create_request(scope, body_file)
+        except ValueError:
+            with translation.override(language_of(scope["headers"])):
+                address = (scope.get("client") or [""])[0]
+                return None, problems.answer(problems.bad_request(), path=scope["path"], address=address)
 
     async def pieces(self, context: Context, parts: Iterator[bytes]) -> AsyncIterator[bytes]:
         """What a synchronous stream yields, each piece made in a thread."""

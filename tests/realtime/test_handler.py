@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -266,6 +267,18 @@ async def test_it_answers_500_when_a_view_fails(handler: BoundedHandler, caplog:
     assert client.status == 500
     assert body.closed
     assert "LookupError" in caplog.text
+
+
+@pytest.mark.parametrize("charset", ["*=foo''bar", "*=idna''%ff", "*=undefined''%ff", "=a\0b"])
+async def test_it_answers_400_to_a_charset_that_is_none(
+    handler: BoundedHandler, caplog: pytest.LogCaptureFixture, charset: str
+) -> None:
+    client = Client("/size/")
+    client.scope["headers"].append((b"content-type", f"text/plain; charset{charset}".encode()))
+    await client.ask(handler)
+    assert client.status == 400
+    assert json.loads(client.body)["code"] == "bad_request"
+    assert [(record.message, record.exc_info) for record in caplog.records] == [("refused", None)]
 
 
 async def test_it_streams_in_its_threads_and_ends_with_the_client(handler: BoundedHandler) -> None:
