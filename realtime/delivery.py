@@ -27,7 +27,7 @@ from realtime.upload_cap import language_of
 
 PREFIX = "/image/"
 CHUNK_BYTES = 256 * 1024
-RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 Headers = dict[str, str]
 
