@@ -2,6 +2,7 @@
 
 import daphne.server  # noqa: F401, I001 (first: it installs the asyncio reactor)
 
+import errno
 from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
@@ -17,6 +18,7 @@ from .upload_cap import DISCARD_BYTES, DISCARD_SECONDS, SMALL_BODY_BYTES, WHOLE_
 
 CHUNK_BYTES = 64 * 1024
 READ_BYTES = 256 * 1024  # at once from the network, for a large body: a quarter less work than Twisted's 64 KB
+FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 reactor = cast(Any, twisted_reactor)
 
@@ -56,7 +58,7 @@ class CappedRequest(WebRequest):  # type: ignore[misc]  # Daphne has no types
             return
         if length is None or length > SMALL_BODY_BYTES:
             self.channel.transport.bufferSize = READ_BYTES
-        super().gotLength(length)
+        self.attempt(super().gotLength, length)
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
         """Keep a piece of the body while the cap and the disk allow it."""
@@ -112,12 +114,12 @@ class CappedRequest(WebRequest):  # type: ignore[misc]  # Daphne has no types
         self.channel.write(refusal(problem, headers, **facts).as_http())
         self.cut = reactor.callLater(DISCARD_SECONDS, self.end)
 
-    def attempt(self, write: Callable[..., Any], *data: bytes) -> None:
-        """Write a part of the body to the disk; a disk that is full refuses the request."""
+    def attempt(self, write: Callable[..., Any], *arguments: Any) -> None:
+        """Bring the body to the disk; a disk that is full, or can't be written, refuses the request."""
         try:
-            write(*data)
-        except OSError:
-            self.refuse(problems.storage_full)
+            write(*arguments)
+        except OSError as error:
+            self.refuse(problems.storage_full if error.errno in FULL_DISK else problems.unavailable)
 
     def discard(self, size: int) -> None:
         """Drop `size` bytes; close when that makes too many."""

@@ -5,11 +5,13 @@ As a program: serves a small application on a free port, prints the port, and ru
 
 import argparse
 import asyncio
+import errno
 import os
 import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -148,6 +150,7 @@ def main() -> int:
     parser.add_argument("--stop-seconds", type=float)
     parser.add_argument("--watchdog-seconds", type=float)
     parser.add_argument("--fail", action="store_true", help="the start fails")
+    parser.add_argument("--broken-folder", metavar="ERROR", help="no temporary file can be made; an errno's name")
     options = parser.parse_args()
     prepare(options)
     return serve_daphne(options) if options.server == "daphne" else serve_uvicorn()
@@ -171,9 +174,20 @@ def prepare(options: argparse.Namespace) -> None:
             setattr(module, name.upper(), getattr(options, name))
     if options.discard_seconds:
         upload_cap.DISCARD_SECONDS = http_request.DISCARD_SECONDS = options.discard_seconds
+    if options.broken_folder:
+        break_temporary_files(getattr(errno, options.broken_folder))
     if options.file_size_limit:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (options.file_size_limit,) * 2)
+
+
+def break_temporary_files(number: int) -> None:
+    """Let every attempt to make a temporary file fail, once the server has none of its own to make."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    tempfile.TemporaryFile = fail  # type: ignore[assignment]
 
 
 def serve_daphne(options: argparse.Namespace) -> int:

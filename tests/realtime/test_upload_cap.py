@@ -187,6 +187,21 @@ def test_it_refuses_a_body_that_fills_the_disk(tmp_path: Path, missing: int) -> 
 
 
 @pytest.mark.parametrize(
+    ("error", "expected"),
+    [("ENOSPC", (507, "storage_full")), ("ENOENT", (503, "unavailable")), ("EMFILE", (503, "unavailable"))],
+)
+def test_it_refuses_a_body_that_it_can_not_begin_to_store(
+    tmp_path: Path, error: str, expected: tuple[int, str]
+) -> None:
+    with started(tmp_path, "--broken-folder", error) as server, connect(server) as client:
+        client.sendall(head(f"Content-Length: {MEGABYTE}"))
+        status, _headers, body = answer(client)
+        assert (status, code_of(body)) == expected
+        server.stop()
+    assert not [line for line in server.lines if "Traceback" in line]
+
+
+@pytest.mark.parametrize(
     ("headers", "expected"),
     [
         ([], "en"),
