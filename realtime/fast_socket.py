@@ -31,6 +31,8 @@ def frame_of(text: str) -> bytes:
 class FastSocket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no types
     """Daphne's websocket, with sends that pass by autobahn and, while nothing is buffered, Twisted's write buffer."""
 
+    server: Any = None  # until Daphne's onConnect: a handshake refused before that is not known to the server
+
     def serverSend(self, content: Any, binary: bool = False) -> None:  # noqa: N802 (Daphne's)
         """Send one message, or nothing on a closed socket; cut a client that has stopped reading."""
         if self.state in {self.STATE_CLOSING, self.STATE_CLOSED}:
@@ -67,11 +69,17 @@ class FastSocket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no type
             self.sendCloseFrame(code=CLOSE_RESTART, reasonUtf8=b"service restart")
 
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:  # noqa: N802, N803
-        """Tell the application; note a close that the client's garbage caused."""
+        """Tell the application, if there is one; note a close that the client's garbage caused."""
         if self.failedByMe:
             facts = {"code": self.localCloseCode, "reason": self.localCloseReason, "client": self.client_addr}
             logger.info("closed a websocket", extra=facts)
-        super().onClose(wasClean, code, reason)
+        if self.server:
+            super().onClose(wasClean, code, reason)
+
+    def failHandshake(self, reason: str, code: int = 400, responseHeaders: Any = None) -> None:  # noqa: N802, N803
+        """Refuse a handshake; an origin that can't be read is none of ours."""
+        forbidden = reason.startswith("HTTP Origin header invalid")
+        super().failHandshake(reason, 403 if forbidden else code, responseHeaders)
 
 
 class FastSocketFactory(WebSocketFactory):  # type: ignore[misc]

@@ -42,6 +42,21 @@ def close_code(websocket: ClientConnection) -> int | None:
     return closed.value.rcvd.code if closed.value.rcvd else None
 
 
+def handshake(header: str) -> bytes:
+    """What opens a websocket, with one header of its own."""
+    headers = {
+        "Host": "localhost",
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        "Sec-WebSocket-Version": "13",
+    }
+    headers |= dict([header.split(": ", 1)])
+    return "".join(
+        ["GET / HTTP/1.1\r\n", *[f"{name}: {value}\r\n" for name, value in headers.items()], "\r\n"]
+    ).encode()
+
+
 def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a management command to its end."""
     return subprocess.run(
@@ -92,6 +107,26 @@ def test_it_drops_a_response_that_fails_on_the_way_and_still_answers_for_others(
         failing.request("GET", "/failing")
         assert failing.getresponse().status == 500
         failing.close()
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        ("Origin: http://[", 403),
+        ("Origin: http://localhost:99999", 403),
+        ("Sec-WebSocket-Version: 99", 400),
+    ],
+)
+def test_it_refuses_a_handshake_without_a_trace_in_the_log(tmp_path: Path, header: str, status: int) -> None:
+    with started(tmp_path) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+            client.sendall(handshake(header))
+            received = b""
+            while piece := client.recv(65536):
+                received += piece
+        assert received.startswith(b"HTTP/1.1 %d " % status)
+        assert server.stop() == 0
+    assert not [line for line in server.lines if "Traceback" in line]
 
 
 @pytest.mark.parametrize("size", [0, 1, 62, 63, 125, 126, 32767, 32768, 500_000])
