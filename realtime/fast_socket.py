@@ -4,6 +4,7 @@ import daphne.server  # noqa: F401, I001 (first: it installs the asyncio reactor
 
 import logging
 import struct
+from collections import deque
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +12,10 @@ from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 
 # Several times the largest message; who leaves more than that unread is cut, and catches up on its return
 MAX_UNREAD_BYTES = 4 * 1024 * 1024
+# What the application has not taken yet; who sends more than that is no browser of ours
+MAX_WAITING_BYTES = 256 * 1024
+MAX_WAITING_MESSAGES = 50
+CLOSE_POLICY = 1008
 CLOSE_RESTART = 1012
 
 logger = logging.getLogger(__name__)
@@ -33,6 +38,10 @@ class FastSocket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no type
 
     server: Any = None  # until Daphne's onConnect: a handshake refused before that is not known to the server
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: deque[int] = deque(maxlen=MAX_WAITING_MESSAGES)  # of the last messages, in bytes
+
     def serverSend(self, content: Any, binary: bool = False) -> None:  # noqa: N802 (Daphne's)
         """Send one message, or nothing on a closed socket; cut a client that has stopped reading."""
         if self.state in {self.STATE_CLOSING, self.STATE_CLOSED}:
@@ -53,6 +62,18 @@ class FastSocket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no type
             self.dropConnection(abort=True)
             return
         transport.write(frame)
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803
+        """Queue one message for the application; close a client that sends faster than it is heard."""
+        if self.state != self.STATE_OPEN:
+            return
+        self.sizes.append(len(payload))
+        waiting = self.application_queue.qsize() + 1
+        if waiting > MAX_WAITING_MESSAGES or sum(list(self.sizes)[-waiting:]) > MAX_WAITING_BYTES:
+            logger.info("closed a websocket that sends too much", extra={"client": self.client_addr})
+            self.sendCloseFrame(code=CLOSE_POLICY)
+            return
+        super().onMessage(payload, isBinary)
 
     def unread_bytes(self) -> int:
         """How many bytes wait for the client to read."""

@@ -49,6 +49,7 @@ async def echo(receive: Any, send: Any) -> None:
     """Accept a websocket and send every text back.
 
     `close 1008` closes with that code, `size 70000` sends a text of that size, `flood` more than any buffer takes.
+    `deaf` takes no more messages.
     """
     await receive()
     await send({"type": "websocket.accept"})
@@ -58,6 +59,9 @@ async def echo(receive: Any, send: Any) -> None:
             await send({"type": "websocket.close", "code": int(text.removeprefix("close "))})
         elif text.startswith("size "):
             await send({"type": "websocket.send", "text": "é" * int(text.removeprefix("size "))})
+        elif text == "deaf":
+            print("deaf", flush=True)
+            await asyncio.Event().wait()
         elif text == "flood":
             for _ in range(400):
                 await send({"type": "websocket.send", "text": "x" * 100_000})

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 from websockets.sync.client import ClientConnection, connect
 
 from tests.realtime.server_process import ROOT, ServerProcess, started
@@ -161,6 +162,21 @@ def test_it_cuts_a_websocket_that_does_not_read(lasting: ServerProcess) -> None:
         assert lasting.peak_memory_bytes() - before < 20_000_000
         other.send("still here")
         assert other.recv(timeout=10) == "still here"
+
+
+@pytest.mark.parametrize(("size", "count"), [(1, 51), (63_000, 5)])
+def test_it_closes_a_websocket_that_sends_faster_than_it_is_heard(
+    lasting: ServerProcess, size: int, count: int
+) -> None:
+    with open_websocket(lasting) as websocket:
+        websocket.send("deaf")
+        lasting.wait_for_line("deaf")
+        for _ in range(count - 1):
+            websocket.send("a" * size)
+        assert websocket.ping().wait(10)
+        assert websocket.state is State.OPEN
+        websocket.send("a" * size)
+        assert close_code(websocket) == 1008
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
