@@ -10,6 +10,8 @@ from typing import Any
 
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 
+from .http_request import unread_bytes
+
 # Several times the largest message; who leaves more than that unread is cut, and catches up on its return
 MAX_UNREAD_BYTES = 4 * 1024 * 1024
 # What the application has not taken yet; who sends more than that is no browser of ours
@@ -57,7 +59,7 @@ class FastSocket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no type
                 return
             if isinstance(sent, int):
                 frame = frame[sent:]
-        elif self.unread_bytes() > MAX_UNREAD_BYTES:
+        elif unread_bytes(transport) > MAX_UNREAD_BYTES:
             logger.info("cut a websocket that does not read", extra={"client": self.client_addr})
             self.dropConnection(abort=True)
             return
@@ -74,11 +76,6 @@ class FastSocket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no type
             self.sendCloseFrame(code=CLOSE_POLICY)
             return
         super().onMessage(payload, isBinary)
-
-    def unread_bytes(self) -> int:
-        """How many bytes wait for the client to read."""
-        transport = self.transport
-        return int(len(transport.dataBuffer) - transport.offset + transport._tempDataLen)
 
     def serverClose(self, code: int | None = None) -> None:  # noqa: N802 (Daphne's)
         """Close with any code; autobahn's own method refuses all but 1000 and those over 3000."""

@@ -2,7 +2,9 @@
 
 import daphne.server  # noqa: F401, I001 (first: it installs the asyncio reactor)
 
+import asyncio
 import errno
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
@@ -18,9 +20,17 @@ from .upload_cap import DISCARD_BYTES, DISCARD_SECONDS, SMALL_BODY_BYTES, WHOLE_
 
 CHUNK_BYTES = 64 * 1024
 READ_BYTES = 256 * 1024  # at once from the network, for a large body: a quarter less work than Twisted's 64 KB
+MAX_UNREAD_BYTES = 1024 * 1024  # of answers, for one client
+UNREAD_SECONDS = 30.0  # without reading anything of them
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
+logger = logging.getLogger(__name__)
 reactor = cast(Any, twisted_reactor)
+
+
+def unread_bytes(transport: Any) -> int:
+    """How many bytes Twisted holds until the client reads on."""
+    return int(len(transport.dataBuffer) - transport.offset + transport._tempDataLen)
 
 
 class CappedRequest(WebRequest):  # type: ignore[misc]  # Daphne has no types
@@ -37,6 +47,7 @@ class CappedRequest(WebRequest):  # type: ignore[misc]  # Daphne has no types
         self.left = self.server.max_body_bytes
         self.discarded = 0
         self.asked_path = ""
+        self.room = asyncio.Event()
         self.cut: Any = None  # the call that ends a refused request
 
     @property
@@ -87,6 +98,36 @@ class CappedRequest(WebRequest):  # type: ignore[misc]  # Daphne has no types
             self.responseHeaders.setRawHeaders(b"Connection", [b"close"])
         return super().process()
 
+    async def wait_for_room(self) -> None:
+        """Wait while the client leaves too much unread; cut one that reads nothing at all for long."""
+        while (
+            not self.finished and self.channel and (unread := unread_bytes(self.channel.transport)) > MAX_UNREAD_BYTES
+        ):
+            self.room.clear()
+            self.channel.registerProducer(self, True)
+            try:
+                async with asyncio.timeout(UNREAD_SECONDS):
+                    await self.room.wait()
+            except TimeoutError:
+                if self.channel and unread_bytes(self.channel.transport) == unread:
+                    logger.info("cut a client that does not read", extra={"path": self.asked_path})
+                    self.channel.transport.abortConnection()
+                    return
+            finally:
+                if self.channel:
+                    self.channel.unregisterProducer()
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        """Nothing to do: whoever sends looks for room beforehand."""
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        """All was taken by the network; go on."""
+        self.room.set()
+
+    def stopProducing(self) -> None:  # noqa: N802
+        """The connection ends; whoever waits sees that."""
+        self.room.set()
+
     def handle_exception(self, exception: BaseException) -> None:
         """Answer for an application that failed; a response that has begun can only be broken off."""
         if self._response_started:
@@ -98,6 +139,7 @@ class CappedRequest(WebRequest):  # type: ignore[misc]  # Daphne has no types
         """Forget the deadline of a refused request."""
         if self.cut is not None and self.cut.active():
             self.cut.cancel()
+        self.room.set()
         super().connectionLost(reason)
 
     def refuse(self, problem: Callable[[], problems.Problem]) -> None:

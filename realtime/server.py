@@ -91,6 +91,12 @@ class Server(daphne.server.Server):  # type: ignore[misc]  # Daphne has no types
             scope["extensions"] = {WHOLE_BODY: protocol.release_body()}
         return super().create_application(protocol, scope)
 
+    async def handle_reply(self, protocol: Any, message: Any) -> None:
+        """Pass on what an application sends, as fast as its client reads."""
+        if isinstance(protocol, CappedRequest):
+            await protocol.wait_for_room()
+        await super().handle_reply(protocol, message)
+
     def application_checker(self) -> None:
         """Answer for the applications that failed, once a second; one that can't be answered stops no later round."""
         try:

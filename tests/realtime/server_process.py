@@ -35,6 +35,12 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
             break
     if scope["path"] == "/slow":
         await asyncio.sleep(1)
+    if scope["path"] == "/large":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(400):
+            await send({"type": "http.response.body", "body": bytes(100_000), "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+        return
     if scope["path"] == "/stuck":
         await asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
     if scope["path"] == "/broken":
@@ -152,6 +158,7 @@ def main() -> int:
     parser.add_argument("--file-size-limit", type=int, help="writing more to one file fails, as on a full disk")
     parser.add_argument("--discard-seconds", type=float)
     parser.add_argument("--stop-seconds", type=float)
+    parser.add_argument("--unread-seconds", type=float)
     parser.add_argument("--watchdog-seconds", type=float)
     parser.add_argument("--fail", action="store_true", help="the start fails")
     parser.add_argument("--broken-folder", metavar="ERROR", help="no temporary file can be made; an errno's name")
@@ -172,7 +179,12 @@ def prepare(options: argparse.Namespace) -> None:
     from realtime import http_request, server, upload_cap
 
     settings.MEDIA_ROOT.mkdir(parents=True, exist_ok=True)
-    numbers = {"disk_reserve_bytes": intake, "stop_seconds": server, "watchdog_seconds": server}
+    numbers = {
+        "disk_reserve_bytes": intake,
+        "stop_seconds": server,
+        "unread_seconds": http_request,
+        "watchdog_seconds": server,
+    }
     for name, module in numbers.items():
         if getattr(options, name):
             setattr(module, name.upper(), getattr(options, name))

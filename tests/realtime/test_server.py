@@ -110,6 +110,22 @@ def test_it_drops_a_response_that_fails_on_the_way_and_still_answers_for_others(
         failing.close()
 
 
+def test_it_sends_a_large_answer_as_fast_as_it_is_read_and_cuts_who_does_not_read(tmp_path: Path) -> None:
+    request = b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with started(tmp_path, "--unread-seconds", "0.5") as server:
+        before = server.memory_bytes()
+        address = ("127.0.0.1", server.port)
+        with socket.create_connection(address) as silent, socket.create_connection(address, timeout=10) as reader:
+            silent.sendall(40 * request)
+            server.wait_for_line("cut a client that does not read")
+            reader.sendall(request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+            received = 0
+            while piece := reader.recv(1 << 20):
+                received += len(piece)
+        assert received > 40_000_000
+        assert server.peak_memory_bytes() - before < 10_000_000
+
+
 @pytest.mark.parametrize(
     ("header", "status"),
     [
