@@ -7,12 +7,14 @@ import errno
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from http import HTTPStatus
 from io import BytesIO
 from typing import Any, BinaryIO, cast
 
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 from daphne.http_protocol import HTTPFactory, WebRequest
 from twisted.internet import reactor as twisted_reactor
+from twisted.web.http import RESPONSES
 
 from imgs import problems
 
@@ -26,6 +28,8 @@ FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 logger = logging.getLogger(__name__)
 reactor = cast(Any, twisted_reactor)
+
+RESPONSES.update({status.value: status.phrase.encode() for status in HTTPStatus if status.value not in RESPONSES})
 
 
 def unread_bytes(transport: Any) -> int:

@@ -48,7 +48,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.body", "body": b"half", "more_body": True})
     if scope["path"] in {"/broken", "/failing"}:
         raise LookupError("an application that fails")
-    await respond(send, str(size))
+    await respond(send, str(size), 422 if scope["path"] == "/odd" else 200)
 
 
 async def echo(receive: Any, send: Any) -> None:
@@ -76,10 +76,10 @@ async def echo(receive: Any, send: Any) -> None:
     print("disconnected", flush=True)
 
 
-async def respond(send: Any, text: str) -> None:
+async def respond(send: Any, text: str, status: int = 200) -> None:
     """A small complete answer."""
     headers = [(b"content-length", str(len(text)).encode()), (b"content-type", b"text/plain")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text.encode()})
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,14 @@ def test_it_keeps_a_connection_open_after_an_upload(lasting: ServerProcess) -> N
     client.request("GET", "/")
     assert client.getresponse().read() == b"0"
     assert client.sock is connection
+    client.close()
+
+
+def test_it_names_every_status(lasting: ServerProcess) -> None:
+    client = http.client.HTTPConnection("127.0.0.1", lasting.port, timeout=10)
+    client.request("GET", "/odd")
+    response = client.getresponse()
+    assert (response.status, response.reason, response.read()) == (422, HTTPStatus(422).phrase, b"0")
     client.close()
 
 
