@@ -31,17 +31,12 @@ def moment() -> dict[str, str]:
     return {"measured_at": datetime.now(UTC).isoformat(timespec="seconds"), "commit": commit()}
 
 
-def busy_percent(seconds: float = 2) -> int:
-    """How much of all cores is in use now, with nothing measured running."""
-
-    def idle_and_all() -> tuple[int, int]:
-        ticks = [int(tick) for tick in Path("/proc/stat").read_text().partition("\n")[0].split()[1:9]]
-        return ticks[3] + ticks[4], sum(ticks)
-
-    idle_before, all_before = idle_and_all()
+def busy_percent(seconds: float = 2) -> float:
+    """How much of all cores is in use now and for so many seconds, by anybody."""
+    idle_before, all_before = _ticks()
     time.sleep(seconds)
-    idle_after, all_after = idle_and_all()
-    return round(100 - 100 * (idle_after - idle_before) / (all_after - all_before))
+    idle_after, all_after = _ticks()
+    return 100 - 100 * (idle_after - idle_before) / max(1, all_after - all_before)
 
 
 def commit() -> str:
@@ -52,3 +47,9 @@ def commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return ""
     return f"{short}+" if changed else short
+
+
+def _ticks() -> tuple[int, int]:
+    """Time that all cores were idle, and all their time, since the machine started."""
+    ticks = [int(tick) for tick in Path("/proc/stat").read_text().partition("\n")[0].split()[1:9]]
+    return ticks[3] + ticks[4], sum(ticks)
