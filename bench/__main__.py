@@ -50,9 +50,7 @@ def measure(name: str, quick: bool) -> dict[str, Any]:
     section = BENCHMARKS[name](quick)
     after = machine.busy_percent()
     if max(before, after) > BUSY_PERCENT:
-        section.notes.append(
-            f"Other work kept {before} % of the machine busy before this benchmark, {after} % after it."
-        )
+        section.notes.append(f"The machine was {before:.0f} % busy before this benchmark, {after:.0f} % after it.")
     print(section.text(), flush=True)
     took = round(time.monotonic() - began)
     return {**moment, "took_seconds": took, "title": section.title, "rows": section.rows, "notes": section.notes}
