@@ -198,6 +198,7 @@ class Hub:
                 return
             if len(self.occupants) != self._told_viewers:
                 self.tell_presence()
+            relayed = self.cursor  # before the look: what is relayed while it is under way may be newer than it
             try:
                 position = await in_database(changes.position_of, self.gallery_id)
             except Gallery.DoesNotExist:
@@ -207,7 +208,7 @@ class Hub:
                 self._database.noticed(error)
                 continue
             self._database.over()
-            if position["epoch"] != self.epoch or position["head"] < self.cursor:
+            if position["epoch"] != self.epoch or position["head"] < relayed:
                 self._reset(position["head"], position["epoch"])
             elif position["head"] > self.cursor:
                 self._start_fill()

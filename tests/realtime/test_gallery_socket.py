@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,30 @@ async def test_it_tells_everybody_to_reset_when_the_feed_has_gone_back(gallery: 
         await socket.receive()
         await later(lambda: Gallery.objects.update(head=0, epoch="restored"))
         assert await socket.receive(3) == {"type": "reset", "head": 0, "epoch": "restored"}
+
+
+async def test_it_does_not_reset_when_a_change_comes_while_it_looks_at_the_head(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, go_on, position_of = threading.Event(), threading.Event(), changes.position_of
+
+    def slow_position_of(gallery_id: int) -> changes.Position:
+        position = position_of(gallery_id)
+        read.set()
+        go_on.wait(10)
+        return position
+
+    async with connected() as socket:
+        await socket.receive()
+        monkeypatch.setattr(changes, "position_of", slow_position_of)
+        assert await later(read.wait, 10)
+        monkeypatch.undo()
+        await later(upload, gallery)
+        assert (await socket.receive_type("changes"))["to"] == 1
+        go_on.set()
+        await later(upload, gallery)
+        message = await socket.receive()
+        assert (message["type"], message["from"]) == ("changes", 1)
 
 
 async def test_it_beats_with_head_epoch_and_viewers(gallery: Gallery, settings: Any) -> None:
