@@ -3,7 +3,6 @@
 import asyncio
 import json
 import threading
-import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -338,24 +337,3 @@ async def test_it_closes_when_its_gallery_is_deleted(gallery: Gallery) -> None:
         await later(gallery.delete)
         await socket.send({"type": "resume", "after": 0, "epoch": gallery.epoch})
         assert await socket.receive() == {"closed": 4404}
-
-
-async def test_it_does_not_take_a_change_that_comes_while_it_looks_for_a_feed_gone_back(
-    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looking, go_on, position_of = threading.Event(), threading.Event(), changes.position_of
-
-    def slow_look(gallery_id: int) -> changes.Position:
-        position = position_of(gallery_id)
-        looking.set()
-        go_on.wait(5)
-        return position
-
-    async with connected() as socket:
-        await socket.receive()
-        monkeypatch.setattr(changes, "position_of", slow_look)
-        assert await asyncio.to_thread(looking.wait, 5)
-        await later(upload, gallery)
-        assert (await socket.receive())["to"] == 1
-        go_on.set()
-        assert await socket.is_silent(0.5)
