@@ -1,15 +1,14 @@
-"""What feed, queue and sockets promise on SQLite holds on PostgreSQL and Redis: the same tests, run there."""
+"""What feed, queue and sockets promise on SQLite holds on PostgreSQL: the same tests, run there."""
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
 from deploy.fleet.images import PROJECT
-from tests.stack.fleet import RunningFleet, free_port
+from tests.stack.fleet import RunningFleet
 
 FILES = [
     "tests/imgs/test_changes.py",
@@ -20,22 +19,11 @@ FILES = [
 ]
 
 
-@pytest.fixture
-def redis() -> Iterator[str]:
-    """A Redis of its own: two programs on one would hear each other."""
-    port = free_port()
-    server = subprocess.Popen(["redis-server", "--port", str(port), "--save", ""], stdout=subprocess.DEVNULL)
-    yield f"redis://127.0.0.1:{port}/0"
-    server.terminate()
-    server.wait(10)
-
-
 @pytest.mark.timeout(300)
-def test_it_keeps_every_promise_of_feed_queue_and_sockets(fleet: RunningFleet, redis: str) -> None:
+def test_it_keeps_every_promise_of_feed_queue_and_sockets(fleet: RunningFleet) -> None:
     password = json.loads((fleet.folder / "secrets.json").read_text())["POSTGRES_PASSWORD"]
     stack = {
         "DATABASE_URL": f"postgres://dinding:{password}@127.0.0.1:{fleet.ports['db.1']}/dinding",
-        "REDIS_URL": redis,
         "SECRET_KEY": "only for tests",
         "ALLOWED_HOSTS": "localhost,testserver",
     }
