@@ -12,7 +12,7 @@ import pytest
 Start = Callable[..., "subprocess.Popen[str]"]
 
 SERVER = """
-import asyncio, os, sys
+import asyncio, os, signal, sys
 from pathlib import Path
 from imgs.sandbox import ChildDied, Sandbox
 from imgs.compression import Options
@@ -29,6 +29,7 @@ async def main():
         sandbox.stop()
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started with it ignored
     try:
         asyncio.run(main())
     except KeyboardInterrupt:
