@@ -42,6 +42,10 @@ check: .venv/ready-dev  ## format, lint, types, import layers, migrations, templ
 	@.venv/bin/djlint templates --lint --quiet
 	@.venv/bin/oxlint static/js --deny-warnings
 
+faults: .venv/ready-dev  ## break every part at random moments, ten times each; prints a table of what came of it
+	@sh deploy/install_services.sh postgresql redis nginx curl
+	@$(RUN) -m tests.faults $(ARGS)
+
 bench: .venv/ready-dev  ## every benchmark beside its peers; writes bench/results.json
 	@sh deploy/install_services.sh postgresql redis nginx curl
 	@$(RUN) -m bench
@@ -56,4 +60,4 @@ lock: .venv/ready-dev  ## pin the newest allowed versions of all packages
 	@$(COMPILE) pyproject.toml -o requirements.txt
 	@$(COMPILE) pyproject.toml --group dev -o requirements-dev.txt
 
-.PHONY: help run demo fleet test check bench messages lock
+.PHONY: help run demo fleet test faults check bench messages lock

@@ -24,7 +24,7 @@ from imgs.storing import FinishedFile, discard_unless_named
 if TYPE_CHECKING:  # web processes decode nothing, so they need no Pillow
     from imgs.compression import Result
 
-LEASE_SECONDS = 6
+LEASE_SECONDS = 3
 ATTEMPTS_MAX = 3
 OLDEST_EVERY = 4
 

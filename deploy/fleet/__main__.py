@@ -143,7 +143,7 @@ def lock(folder: Path) -> TextIO:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         raise ComposeError(f"another fleet runs in {folder}") from None
-    for stale in folder.glob("*.pid"):
+    for stale in (*folder.glob("*.pid"), *folder.glob("*.hold")):
         stale.unlink()
     return file
 

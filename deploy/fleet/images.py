@@ -85,7 +85,7 @@ def _postgres(command: list[str], environment: dict[str, str], folder: Path, por
     made = folder.with_suffix(".made")
     if not made.exists():
         shutil.rmtree(folder, ignore_errors=True)  # what an interrupted start left
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)  # it is still there when it is a volume of its own
     folder.chmod(0o700)
     if user:
         account = pwd.getpwnam(user)

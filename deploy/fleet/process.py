@@ -33,6 +33,7 @@ class Process:
         self._launch = launch
         self._check = check
         self._pid_file = folder / f"{name}.pid"
+        self._hold_file = folder / f"{name}.hold"
         self._child: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -70,6 +71,9 @@ class Process:
         """Start it as often as its restart policy says."""
         pause, starts = FIRST_PAUSE_SECONDS, 0
         while not self._stopping.is_set():
+            await self._wait_while_held()
+            if self._stopping.is_set():
+                return
             began = time.monotonic()
             code = await self._run_once()
             starts += 1
@@ -83,6 +87,11 @@ class Process:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    async def _wait_while_held(self) -> None:
+        """An outage can be made to last: whoever has a file `<name>.hold` is not started before it is gone."""
+        while self._hold_file.exists() and not self._stopping.is_set():  # noqa: ASYNC110 (others make the file)
+            await asyncio.sleep(FIRST_PAUSE_SECONDS)
 
     def _is_done(self, code: int) -> bool:
         """Whether it is not to be started again after it ended with `code`."""

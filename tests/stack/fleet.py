@@ -24,7 +24,9 @@ STOP_SECONDS = 20
 
 
 class RunningFleet:
-    """`python -m deploy.fleet` with its files under `folder`."""
+    """`python -m deploy.fleet`, or another `program` like it, with its files under `folder`."""
+
+    program = "deploy.fleet"
 
     def __init__(self, folder: Path, **scale: int) -> None:
         self.folder = folder / "fleet"
@@ -34,7 +36,7 @@ class RunningFleet:
         self.lines: list[str] = []
         self._ready = threading.Event()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "deploy.fleet"],
+            [sys.executable, "-m", self.program],
             cwd=PROJECT,
             env={"PATH": os.environ["PATH"], "UPLOAD_RATE": "100000/minute", **own},
             stdout=subprocess.PIPE,
@@ -69,6 +71,19 @@ class RunningFleet:
     def ports(self) -> dict[str, int]:
         """Where each replica listens."""
         return json.loads((self.folder / "ports.json").read_text())  # type: ignore[no-any-return]
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The variables with which a program of this machine, such as `manage.py`, works on the fleet's data."""
+        secrets = json.loads((self.folder / "secrets.json").read_text())
+        login = f"dinding:{secrets['POSTGRES_PASSWORD']}@127.0.0.1:{self.ports['db.1']}"
+        return {
+            "DATA_DIR": str(self.folder / "data"),
+            "DATABASE_URL": f"postgres://{login}/dinding",
+            "REDIS_URL": f"redis://127.0.0.1:{self.ports['redis.1']}/0",
+            "SECRET_KEY": secrets["SECRET_KEY"],
+            "ALLOWED_HOSTS": "localhost,127.0.0.1",
+        }
 
     def web_address(self, number: int) -> str:
         """One web process, past nginx."""

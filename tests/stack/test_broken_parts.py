@@ -43,6 +43,17 @@ def test_it_comes_back_when_nginx_was_killed(fleet: RunningFleet) -> None:
     assert any("nginx.1 ended with SIGKILL; starting it again" in line for line in fleet.lines)
 
 
+def test_it_keeps_a_part_away_for_as_long_as_it_is_held(fleet: RunningFleet, visitor: Visitor) -> None:
+    held = fleet.folder / "redis.1.hold"
+    held.touch()
+    killed = fleet.kill("redis.1")
+    image = visitor.upload_card(picture(330))["id"]
+    visitor.ready_card(image)  # by the workers' ticker
+    assert not (fleet.folder / "redis.1.pid").exists()
+    held.unlink()
+    fleet.wait_for_restart("redis.1", killed)
+
+
 def test_it_says_so_in_the_persons_language_when_no_web_process_answers(fleet: RunningFleet, visitor: Visitor) -> None:
     pids = [fleet.kill(f"web.{number}") for number in (1, 2)]
     page = visitor.http.get("/", headers={"Accept-Language": "id-ID,id;q=0.9"})

@@ -1,0 +1,133 @@
+"""`python -m tests.faults [NAME ...] [--times 10] [--short]`: every fault at random moments; prints a table.
+
+Ends with exit code 1 when the promise was not kept.
+"""
+
+import argparse
+import asyncio
+import queue
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.faults import trial
+from tests.faults.catalogue import FAULTS, SLOW
+from tests.faults.fleet import FaultyFleet, can_mount, running
+from tests.faults.trial import Fault
+from tests.faults.verdict import Verdict
+
+LANES = 2
+FAST_SECONDS, SLOW_SECONDS = 5.0, 60.0
+COLUMNS = ("injected", "lost", "doubled", "stuck", "diverged", "spoiled", "errors")
+
+
+@dataclass
+class Line:
+    """What came of one fault, all its trials together."""
+
+    fault: Fault
+    verdicts: list[Verdict] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def counts(self) -> list[int]:
+        """One number for each of COLUMNS."""
+        kinds = ("lost", "doubled", "stuck", "diverged", "spoiled")
+        found = [sum(len(getattr(verdict, kind)) for verdict in self.verdicts) for kind in kinds]
+        crashes = sum(verdict.crashes for verdict in self.verdicts)
+        return [len(self.verdicts) + len(self.errors), *found, len(self.errors) + crashes]
+
+    def seconds(self) -> list[float]:
+        """How long each trial took to converge after the fault had ended."""
+        return sorted(verdict.seconds for verdict in self.verdicts)
+
+
+class Run:
+    """All trials, in as many lanes as fit on this machine, each lane with a fleet of its own."""
+
+    def __init__(self, faults: list[Fault], times: int, *, long: bool) -> None:
+        self.lines = {fault.name: Line(fault) for fault in faults}
+        self._long = long
+        self._open: queue.SimpleQueue[Fault] = queue.SimpleQueue()
+        for _ in range(times):
+            for fault in sorted(faults, key=lambda fault: fault.name not in SLOW):
+                self._open.put(fault)
+
+    def all(self) -> None:
+        """Do them all."""
+        lanes = [threading.Thread(target=self._lane) for _ in range(LANES)]
+        for lane in lanes:
+            lane.start()
+        for lane in lanes:
+            lane.join()
+
+    def _lane(self) -> None:
+        with (
+            tempfile.TemporaryDirectory(prefix="dinding-faults-", ignore_cleanup_errors=True) as folder,
+            running(Path(folder)) as fleet,
+            suppress(queue.Empty),
+        ):
+            while True:
+                self._one(fleet, self._open.get_nowait())
+
+    def _one(self, fleet: FaultyFleet, fault: Fault) -> None:
+        line = self.lines[fault.name]
+        try:
+            verdict = asyncio.run(trial.run(fleet, fault, long=self._long))
+        except Exception as error:  # noqa: BLE001 (it is told, and the other trials go on)
+            line.errors.append(f"{type(error).__name__}: {error}")
+            print(f"{fault.name}: could not be judged", traceback.format_exc(), sep="\n", flush=True)
+            return
+        line.verdicts.append(verdict)
+        if not verdict.kept or verdict.crashes:
+            print(f"{fault.name}: {verdict}", flush=True)
+
+
+def table(lines: list[Line]) -> str:
+    """One line a fault, and their sum."""
+    width = max(len(line.fault.name) for line in lines)
+    head = " ".join(f"{column:>9}" for column in COLUMNS)
+    rows = [f"{'fault':{width}} {head} {'p50 s':>7} {'max s':>7}"]
+    for line in lines:
+        seconds = line.seconds() or [0.0]
+        numbers = " ".join(f"{count:>9}" for count in line.counts())
+        rows.append(f"{line.fault.name:{width}} {numbers} {seconds[len(seconds) // 2]:7.1f} {seconds[-1]:7.1f}")
+    sums = " ".join(f"{sum(column):>9}" for column in zip(*(line.counts() for line in lines), strict=True))
+    return "\n".join([*rows, f"{'together':{width}} {sums}"])
+
+
+def p95(lines: list[Line]) -> float:
+    """The 95th percentile of the seconds to converge."""
+    seconds = sorted(second for line in lines for second in line.seconds())
+    return seconds[min(len(seconds) - 1, int(0.95 * len(seconds)))] if seconds else 0.0
+
+
+def main() -> int:
+    """Run what the command line names, everything by default."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description="Inject faults; print what came of it.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="parts of faults' names; default: all")
+    parser.add_argument("--times", type=int, default=10, help="trials of each fault (10)")
+    parser.add_argument("--short", action="store_true", help="outages of seconds, not of a minute")
+    options = parser.parse_args()
+    faults = [fault for fault in FAULTS if not options.names or any(name in fault.name for name in options.names)]
+    began = time.monotonic()
+    run = Run(faults, options.times, long=not options.short)
+    run.all()
+    lines = list(run.lines.values())
+    print(table(lines))
+    slow, fast = ([line for line in lines if (line.fault.name in SLOW) is kind] for kind in (True, False))
+    uploads = sum(verdict.uploads for line in lines for verdict in line.verdicts)
+    print(f"{uploads} uploads in {(time.monotonic() - began) / 60:.0f} minutes.")
+    print(f"Time to converge, p95: {p95(fast):.1f} s; with Redis or the database away: {p95(slow):.1f} s.")
+    if not can_mount():
+        print("Full disks were left out: this user may not mount any.")
+    kept = all(not any(line.counts()[1:]) for line in lines)
+    return 0 if kept and p95(fast) < FAST_SECONDS and p95(slow) < SLOW_SECONDS else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

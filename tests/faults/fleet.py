@@ -1,0 +1,164 @@
+"""A fleet whose processes take orders, on volumes that can be filled.
+
+As a program it is `python -m deploy.fleet` with tests/faults/points in every Python process.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from deploy.fleet import images
+from deploy.fleet.images import PROJECT
+from tests.faults.orders import Orders
+from tests.stack.fleet import RunningFleet
+
+POINTS = Path(__file__).with_name("points")
+MEDIA_MEGABYTES = 300
+DATABASE_MEGABYTES = 400
+STAFF = ("staff", "only for tests")
+
+
+class FaultyFleet(RunningFleet):
+    """Two web processes and two workers that can be given orders; parts that can be kept away; disks that get full."""
+
+    program = "tests.faults.fleet"
+
+    def __init__(self, folder: Path) -> None:
+        self.orders = Orders(folder / "orders")
+        super().__init__(folder, web=2, worker=2)
+
+    @property
+    def media(self) -> Path:
+        """The volume of pictures."""
+        return self.folder / "data" / "media"
+
+    def send(self, name: str, number: signal.Signals) -> int:
+        """Send a signal to one replica; its pid."""
+        pid = self.pid(name)
+        os.kill(pid, number)
+        return pid
+
+    def hold(self, name: str) -> None:
+        """End a replica the hard way, and keep it from being started again."""
+        self._hold_file(name).touch()
+        self.kill(name)
+
+    def let_go(self, name: str) -> None:
+        """Have it started again."""
+        self._hold_file(name).unlink(missing_ok=True)
+
+    def is_running(self, name: str) -> bool:
+        """Whether a process of this name runs."""
+        return (self.folder / f"{name}.pid").exists()
+
+    def runs_anew(self, name: str, pid: int) -> bool:
+        """Whether another process than `pid` runs as `name`."""
+        return self.is_running(name) and self.pid(name) != pid
+
+    @staticmethod
+    def is_process(pid: int) -> bool:
+        """Whether a process of this number is there."""
+        return Path(f"/proc/{pid}").exists()
+
+    def database(self) -> Any:
+        """A connection to the database, whose every statement is a transaction of its own."""
+        connection = psycopg2.connect(self.settings["DATABASE_URL"], connect_timeout=2)
+        connection.autocommit = True
+        return connection
+
+    def manage(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run `manage.py` on the fleet's data."""
+        own = {"PATH": os.environ["PATH"], **self.settings, **environment}
+        command = [sys.executable, "manage.py", *words]
+        return subprocess.run(command, cwd=PROJECT, env=own, capture_output=True, text=True, timeout=120, check=False)
+
+    def add_staff(self) -> None:
+        """Make the account of somebody who moderates."""
+        words = ("createsuperuser", "--noinput", "--username", STAFF[0], "--email", "staff@example.org")
+        made = self.manage(*words, DJANGO_SUPERUSER_PASSWORD=STAFF[1])
+        assert made.returncode == 0, made.stderr
+
+    def _hold_file(self, name: str) -> Path:
+        return self.folder / f"{name}.hold"
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[FaultyFleet]:
+    """A fleet that is ready, with volumes of its own for media and database where this user may mount them."""
+    with ExitStack() as volumes:
+        for path, megabytes in (("data/media", MEDIA_MEGABYTES), ("db", DATABASE_MEGABYTES)):
+            volumes.enter_context(volume(folder / "fleet" / path, megabytes))
+        fleet = FaultyFleet(folder)
+        try:
+            fleet.wait_until_ready()
+            fleet.add_staff()
+            yield fleet
+        finally:
+            fleet.stop()
+
+
+@contextmanager
+def volume(path: Path, megabytes: float) -> Iterator[Path]:
+    """A small file system of its own at `path`, in memory. Without the right to mount, just the folder."""
+    path.mkdir(parents=True, exist_ok=True)
+    if not can_mount():
+        yield path
+        return
+    size = f"size={int(megabytes * 1024)}k,mode=755"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(path)], check=True)
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+def can_mount() -> bool:
+    """Whether disks can be filled here without filling this machine's."""
+    return os.geteuid() == 0
+
+
+def fill(path: Path, *, leave_bytes: int = 0) -> Path:
+    """Fill the file system at `path`, but for `leave_bytes`. Returns the file that fills it: deleting it makes room."""
+    ballast = path / "ballast"
+    disk = os.statvfs(path)
+    opened = os.open(ballast, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    try:
+        os.posix_fallocate(opened, 0, max(1, disk.f_bavail * disk.f_frsize - leave_bytes))
+        while not leave_bytes:
+            os.write(opened, bytes(4096))
+    except OSError:
+        pass  # now it is full
+    finally:
+        os.close(opened)
+    return ballast
+
+
+def main() -> None:
+    """Run the fleet, its Python processes with points in them."""
+    from deploy.fleet.__main__ import main as run_fleet
+
+    start = images.launch
+
+    def launch(service: Any, number: int, loopback: Any, folder: Path, scratch: Path) -> images.Launch:
+        launched = start(service, number, loopback, folder, scratch)
+        points = {
+            "PYTHONPATH": str(POINTS),
+            "FAULTS": str(folder.parent / "orders"),
+            "FAULTS_PROCESS": f"{service.name}.{number}",
+        }
+        return replace(launched, environment={**launched.environment, **points})
+
+    images.launch = launch
+    run_fleet()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""What the promise is measured by: database, disk and every screen, compared after a fault."""
+
+import asyncio
+import hashlib
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from tests.faults.fleet import FaultyFleet
+from tests.faults.load import Load
+from tests.faults.screens import Screen
+
+PATIENCE_SECONDS = 60.0
+LOOK_SECONDS = 0.1
+ENDED = {"ready", "failed"}
+
+
+@dataclass
+class Row:
+    """One image as the database has it."""
+
+    image: str
+    seq: int
+    status: str
+    error: str
+    key: str
+    sha256: str
+    original: Path
+    original_size: int
+    compressed: Path | None
+    compressed_size: int | None
+
+
+@dataclass
+class Verdict:
+    """How one fault ended. The lists name images and screens, with what is wrong with them."""
+
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    stuck: list[str] = field(default_factory=list)
+    diverged: list[str] = field(default_factory=list)
+    spoiled: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    uploads: int = 0
+    crashes: int = 0
+
+    @property
+    def kept(self) -> bool:
+        """Whether the promise was kept."""
+        return not (self.lost or self.doubled or self.stuck or self.diverged or self.spoiled)
+
+
+async def reach(
+    fleet: FaultyFleet, gallery: int, load: Load, screens: list[Screen], expected: dict[str, str] | None = None
+) -> Verdict:
+    """Wait until everything has ended and every screen agrees, PATIENCE_SECONDS at most; say what does not.
+
+    `expected` is how images end that are not to become `ready`, by id: a reason, or `removed`.
+    """
+    began = time.monotonic()
+    expected = expected or {}
+    while True:
+        rows = await _rows_or_none(fleet, gallery)
+        settled = rows is not None and _has_settled(rows, screens)
+        seconds = time.monotonic() - began
+        if settled or seconds > PATIENCE_SECONDS:
+            break
+        await asyncio.sleep(LOOK_SECONDS)
+    verdict = Verdict(seconds=seconds, uploads=len(load.uploads))
+    if rows is None:
+        verdict.stuck.append("the database")
+        return verdict
+    _judge_uploads(verdict, load, rows, expected)
+    _judge_rows(verdict, rows)
+    _judge_screens(verdict, rows, screens)
+    await _judge_pictures(verdict, screens)
+    return verdict
+
+
+def rows_of(fleet: FaultyFleet, gallery: int) -> list[Row]:
+    """Every row of one gallery, tombstones too. Raises a database error."""
+    connection = fleet.database()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT uuid, seq, status, error_code, upload_key, sha256, original, original_size, compressed,"
+                " compressed_size FROM imgs_uploadedimage WHERE gallery_id = %s ORDER BY position",
+                [gallery],
+            )
+            return [_row(fleet.media, values) for values in cursor.fetchall()]
+    finally:
+        connection.close()
+
+
+def _row(media: Path, values: tuple[Any, ...]) -> Row:
+    image, seq, status, error, key, sha256, original, original_size, compressed, compressed_size = values
+    small = media / compressed if compressed else None
+    return Row(
+        str(image), seq, status, error, str(key), sha256, media / original, original_size, small, compressed_size
+    )
+
+
+async def _rows_or_none(fleet: FaultyFleet, gallery: int) -> list[Row] | None:
+    try:
+        return await asyncio.to_thread(rows_of, fleet, gallery)
+    except psycopg2.Error:
+        return None
+
+
+def _has_settled(rows: list[Row], screens: list[Screen]) -> bool:
+    shown = {row.image: (row.seq, row.status) for row in rows if row.status != "removed"}
+    agreed = all(screen.is_connected and screen.shown() == shown for screen in screens)
+    return agreed and all(row.status != "queued" for row in rows)
+
+
+def _judge_uploads(verdict: Verdict, load: Load, rows: list[Row], expected: dict[str, str]) -> None:
+    """Every accepted upload has one row and ended as it should; no key has two."""
+    by_id = {row.image: row for row in rows}
+    for upload in load.uploads:
+        verdict.crashes += upload.statuses.count(500)
+        if len(upload.answers) > 1 or sum(row.key == upload.key for row in rows) > 1:
+            verdict.doubled.append(f"{upload.key}: {sorted(upload.answers)}")
+        row = by_id.get(upload.image)
+        if upload.image and (row is None or row.sha256 != upload.sha256):
+            verdict.lost.append(upload.image)
+        elif row and row.status == "queued":
+            verdict.stuck.append(upload.image)
+        elif row and (row.error or row.status) != expected.get(row.image, "ready"):
+            verdict.spoiled.append(f"{row.image}: {row.status} {row.error}")
+    verdict.stuck += [row.image for row in rows if row.status == "queued" and row.image not in verdict.stuck]
+
+
+def _judge_rows(verdict: Verdict, rows: list[Row]) -> None:
+    """No row names a file that is not whole; removed ones have none."""
+    for row in rows:
+        if row.status == "removed":
+            continue
+        if not row.original.exists() or hashlib.sha256(row.original.read_bytes()).hexdigest() != row.sha256:
+            verdict.lost.append(f"{row.image}: its original")
+        if row.status == "ready" and not (
+            row.compressed and row.compressed.exists() and row.compressed.stat().st_size == row.compressed_size
+        ):
+            verdict.lost.append(f"{row.image}: its small version")
+
+
+def _judge_screens(verdict: Verdict, rows: list[Row], screens: list[Screen]) -> None:
+    shown = {row.image: (row.seq, row.status) for row in rows if row.status != "removed"}
+    verdict.doubled += {
+        f"{image}: finished at {sorted(numbers)}"
+        for screen in screens
+        for image, numbers in screen.finishes.items()
+        if len(numbers) > 1
+    }
+    for number, screen in enumerate(screens):
+        if not screen.is_connected:
+            verdict.diverged.append(f"screen {number} is not connected")
+        elif screen.shown() != shown:
+            wrong = set(shown.items()) ^ set(screen.shown().items())
+            verdict.diverged.append(f"screen {number} at {screen.cursor}: {sorted(wrong)[:4]} of {len(wrong)}")
+
+
+async def _judge_pictures(verdict: Verdict, screens: list[Screen]) -> None:
+    """What the first screens show can be fetched: with the URL in hand, or else with a fresh one."""
+    for screen in screens[:3]:
+        ready = [card for card in screen.cards.values() if card["status"] == "ready"][-5:]
+        for card in ready:
+            if not await screen.can_show(card):
+                verdict.diverged.append(f"a picture can't be fetched: {card['compressed_url']}")
