@@ -15,6 +15,7 @@ import redis.asyncio
 from tests.faults import staff
 from tests.faults.fleet import can_mount, fill, volume
 from tests.faults.load import Upload, picture
+from tests.faults.screens import watching
 from tests.faults.trial import Fault, Trial
 from tests.faults.verdict import rows_of
 
@@ -108,7 +109,8 @@ async def spoil_messages(trial: Trial, act: str, seconds: float = 0) -> None:
 async def redis_away(trial: Trial) -> None:
     """Nobody answers on Redis' port."""
     trial.fleet.hold("redis.1")
-    await asyncio.sleep(trial.outage(4, 60))
+    await goes_on(trial)
+    await asyncio.sleep(trial.outage(2, 58))
     trial.fleet.let_go("redis.1")
     await all_run(trial)
 
@@ -116,8 +118,19 @@ async def redis_away(trial: Trial) -> None:
 async def redis_hangs(trial: Trial) -> None:
     """Redis takes connections and says nothing."""
     pid = trial.fleet.send("redis.1", signal.SIGSTOP)
-    await asyncio.sleep(trial.outage(4, 60))
-    os.kill(pid, signal.SIGCONT)
+    try:
+        await goes_on(trial)
+        await asyncio.sleep(trial.outage(2, 58))
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def goes_on(trial: Trial) -> None:
+    """Somebody who comes now sees what is uploaded now, become ready."""
+    async with asyncio.timeout(15), watching(trial.slug, trial.fleet.address, 2) as newcomers:
+        upload = await trial.load.send(Upload(picture()))
+        while any(screen.shown().get(upload.image, (0, ""))[1] != "ready" for screen in newcomers):
+            await asyncio.sleep(0.05)
 
 
 async def redis_restarts(trial: Trial) -> None:
