@@ -14,14 +14,15 @@ import traceback
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from tests.faults import trial
+from tests.faults import fleet, server, trial
 from tests.faults.catalogue import FAULTS, SLOW
-from tests.faults.fleet import FaultyFleet, can_mount, running
-from tests.faults.trial import Fault
+from tests.faults.fleet import can_mount
+from tests.faults.trial import Fault, Stack
 from tests.faults.verdict import Verdict
 
-LANES = 2
+STACKS: dict[Any, int] = {fleet: 2, server: 1}  # how many of each at once
 FAST_SECONDS, SLOW_SECONDS = 5.0, 60.0
 COLUMNS = ("injected", "lost", "doubled", "stuck", "diverged", "spoiled", "errors")
 
@@ -47,37 +48,38 @@ class Line:
 
 
 class Run:
-    """All trials, in as many lanes as fit on this machine, each lane with a fleet of its own."""
+    """All trials, in as many lanes as fit on this machine, each lane with a stack of its own."""
 
     def __init__(self, faults: list[Fault], times: int, *, long: bool) -> None:
         self.lines = {fault.name: Line(fault) for fault in faults}
         self._long = long
-        self._open: queue.SimpleQueue[Fault] = queue.SimpleQueue()
+        self._open = {stack: queue.SimpleQueue[Fault]() for stack in STACKS}
         for _ in range(times):
             for fault in sorted(faults, key=lambda fault: fault.name not in SLOW):
-                self._open.put(fault)
+                self._open[stack_of(fault)].put(fault)
 
     def all(self) -> None:
         """Do them all."""
-        lanes = [threading.Thread(target=self._lane) for _ in range(LANES)]
+        wanted = [(stack, self._open[stack]) for stack, lanes in STACKS.items() for _ in range(lanes)]
+        lanes = [threading.Thread(target=self._lane, args=lane) for lane in wanted if not lane[1].empty()]
         for lane in lanes:
             lane.start()
         for lane in lanes:
             lane.join()
 
-    def _lane(self) -> None:
+    def _lane(self, stack: Any, faults: queue.SimpleQueue[Fault]) -> None:
         with (
             tempfile.TemporaryDirectory(prefix="dinding-faults-", ignore_cleanup_errors=True) as folder,
-            running(Path(folder)) as fleet,
+            stack.running(Path(folder)) as running,
             suppress(queue.Empty),
         ):
             while True:
-                self._one(fleet, self._open.get_nowait())
+                self._one(running, faults.get_nowait())
 
-    def _one(self, fleet: FaultyFleet, fault: Fault) -> None:
+    def _one(self, stack: Stack, fault: Fault) -> None:
         line = self.lines[fault.name]
         try:
-            verdict = asyncio.run(trial.run(fleet, fault, long=self._long))
+            verdict = asyncio.run(trial.run(stack, fault, long=self._long))
         except Exception as error:  # noqa: BLE001 (it is told, and the other trials go on)
             line.errors.append(f"{type(error).__name__}: {error}")
             print(f"{fault.name}: could not be judged", traceback.format_exc(), sep="\n", flush=True)
@@ -85,6 +87,11 @@ class Run:
         line.verdicts.append(verdict)
         if not verdict.kept or verdict.crashes:
             print(f"{fault.name}: {verdict}", flush=True)
+
+
+def stack_of(fault: Fault) -> Any:
+    """The module that runs what the fault is for."""
+    return server if fault.embedded else fleet
 
 
 def table(lines: list[Line]) -> str:

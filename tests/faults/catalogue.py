@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
 
+import httpx
 import psycopg2
 import redis.asyncio
 
@@ -26,9 +27,9 @@ RESTART_SECONDS = 20
 
 async def kill_at(trial: Trial, service: str, point: str, *, seconds: float = 0) -> None:
     """kill -9 whichever process of a service reaches a point first."""
-    order = trial.fleet.orders.give(point, service, "SIGKILL", times=1, seconds=seconds)
-    (pid,) = await trial.fleet.orders.carried_out(order)
-    await happens(lambda: not trial.fleet.is_process(pid))
+    order = trial.stack.orders.give(point, service, "SIGKILL", times=1, seconds=seconds)
+    (pid,) = await trial.stack.orders.carried_out(order)
+    await happens(lambda: not Path(f"/proc/{pid}").exists())
     await all_run(trial)
 
 
@@ -36,14 +37,16 @@ async def terminate(trial: Trial, service: str) -> None:
     """SIGTERM under load: what an update does to one process after the other."""
     for number in (1, 2):
         name = f"{service}.{number}"
-        pid = trial.fleet.send(name, signal.SIGTERM)
-        await happens(partial(trial.fleet.runs_anew, name, pid))
+        pid = trial.stack.send(name, signal.SIGTERM)
+        await happens(partial(trial.stack.runs_anew, name, pid))
+        if service == "web":
+            await happens(partial(is_ready, trial.stack.web_address(number)))
 
 
 async def suspend_worker(trial: Trial, points: str, seconds: float) -> None:
     """A worker sleeps past its lease; another takes its picture; it wakes and must not finish over that one."""
-    order = trial.fleet.orders.give(random.choice(points.split()), "worker", "SIGSTOP", times=1)
-    (pid,) = await trial.fleet.orders.carried_out(order)
+    order = trial.stack.orders.give(random.choice(points.split()), "worker", "SIGSTOP", times=1)
+    (pid,) = await trial.stack.orders.carried_out(order)
     await asyncio.sleep(seconds)
     os.kill(pid, signal.SIGCONT)
     await asyncio.sleep(0.5)
@@ -51,22 +54,22 @@ async def suspend_worker(trial: Trial, points: str, seconds: float) -> None:
 
 async def suspend_web(trial: Trial) -> None:
     """A web process stands still with its sockets open."""
-    pid = trial.fleet.send("web.1", signal.SIGSTOP)
+    pid = trial.stack.send("web.1", signal.SIGSTOP)
     await asyncio.sleep(trial.outage(3, 8))
     os.kill(pid, signal.SIGCONT)
 
 
-async def crash_children(trial: Trial) -> None:
+async def crash_children(trial: Trial, service: str = "worker") -> None:
     """The decoder crashes: the child, not the worker, is gone."""
-    order = trial.fleet.orders.give("child", "worker", "SIGSEGV", times=2)
-    await trial.fleet.orders.carried_out(order)
+    order = trial.stack.orders.give("child", service, "SIGSEGV", times=2)
+    await trial.stack.orders.carried_out(order)
     await asyncio.sleep(0.5)
 
 
 async def poison(trial: Trial) -> None:
     """One picture among 50 crashes whoever decodes it."""
     hostile = Upload(picture(333, 222), "poison.jpg")
-    trial.fleet.orders.give("child", "worker", "SIGSEGV", size=len(hostile.content))
+    trial.stack.orders.give("child", "worker", "SIGSEGV", size=len(hostile.content))
     good = [Upload(picture()) for _ in range(50)]
     mixed = [*good[:25], hostile, *good[25:]]
     for start in range(0, len(mixed), 5):
@@ -77,47 +80,53 @@ async def poison(trial: Trial) -> None:
 
 async def hang_child(trial: Trial) -> None:
     """The decoder hangs and is killed at its deadline, or the pictures around it would wait for ever."""
-    order = trial.fleet.orders.give("child", "worker", "wait", times=1, seconds=trial.outage(8, 30))
-    await trial.fleet.orders.carried_out(order)
+    order = trial.stack.orders.give("child", "worker", "wait", times=1, seconds=trial.outage(8, 30))
+    await trial.stack.orders.carried_out(order)
     await asyncio.sleep(trial.outage(8, 22))
 
 
-async def close_sockets(trial: Trial) -> None:
+async def close_sockets(trial: Trial, service: str = "web") -> None:
     """The server closes websockets cleanly, with code 1000."""
-    order = trial.fleet.orders.give("sockets", "web", times=len(trial.screens))
-    await trial.fleet.orders.carried_out(order)
+    order = trial.stack.orders.give("sockets", service, times=len(trial.screens))
+    await trial.stack.orders.carried_out(order)
     await asyncio.sleep(1)
 
 
 async def restart_web(trial: Trial) -> None:
     """Both web processes restart at once, and every client comes back at once."""
-    pids = {name: trial.fleet.send(name, signal.SIGTERM) for name in WEB}
+    pids = {name: trial.stack.send(name, signal.SIGTERM) for name in WEB}
     for name, pid in pids.items():
-        await happens(partial(trial.fleet.runs_anew, name, pid))
+        await happens(partial(trial.stack.runs_anew, name, pid))
+
+
+async def restart_server(trial: Trial) -> None:
+    """SIGTERM under load, and a new process in its place."""
+    pid = trial.stack.send("serve.1", signal.SIGTERM)
+    await happens(partial(trial.stack.runs_anew, "serve.1", pid))
 
 
 async def spoil_messages(trial: Trial, act: str, seconds: float = 0) -> None:
     """Every message between processes is dropped, doubled, or late and out of order, the very last one too."""
     for service in ("web", "worker"):
-        trial.fleet.orders.give("messages", service, act, seconds=seconds)
+        trial.stack.orders.give("messages", service, act, seconds=seconds)
     await asyncio.sleep(trial.outage(2, 5))
     trial.load.finish()
     await happens(lambda: all(upload.image for upload in trial.load.uploads))
-    await happens(lambda: all(row.status != "queued" for row in rows_of(trial.fleet, trial.gallery)))
+    await happens(lambda: all(row.status != "queued" for row in rows_of(trial.stack, trial.gallery)))
 
 
 async def redis_away(trial: Trial) -> None:
     """Nobody answers on Redis' port."""
-    trial.fleet.hold("redis.1")
+    trial.stack.hold("redis.1")
     await goes_on(trial)
     await asyncio.sleep(trial.outage(2, 58))
-    trial.fleet.let_go("redis.1")
+    trial.stack.let_go("redis.1")
     await all_run(trial)
 
 
 async def redis_hangs(trial: Trial) -> None:
     """Redis takes connections and says nothing."""
-    pid = trial.fleet.send("redis.1", signal.SIGSTOP)
+    pid = trial.stack.send("redis.1", signal.SIGSTOP)
     try:
         await goes_on(trial)
         await asyncio.sleep(trial.outage(2, 58))
@@ -127,7 +136,7 @@ async def redis_hangs(trial: Trial) -> None:
 
 async def goes_on(trial: Trial) -> None:
     """Somebody who comes now sees what is uploaded now, become ready."""
-    async with asyncio.timeout(15), watching(trial.slug, trial.fleet.address, 2) as newcomers:
+    async with asyncio.timeout(15), watching(trial.slug, trial.stack.address, 2) as newcomers:
         upload = await trial.load.send(Upload(picture()))
         while any(screen.shown().get(upload.image, (0, ""))[1] != "ready" for screen in newcomers):
             await asyncio.sleep(0.05)
@@ -135,36 +144,36 @@ async def goes_on(trial: Trial) -> None:
 
 async def redis_restarts(trial: Trial) -> None:
     """Redis ends and is there again, having forgotten everything."""
-    trial.fleet.kill("redis.1")
+    trial.stack.kill("redis.1")
     await all_run(trial)
 
 
 async def redis_flushed(trial: Trial) -> None:
     """Somebody empties Redis."""
-    client = redis.asyncio.from_url(trial.fleet.settings["REDIS_URL"])  # type: ignore[no-untyped-call]
+    client = redis.asyncio.from_url(trial.stack.settings["REDIS_URL"])  # type: ignore[no-untyped-call]
     await client.flushall()
     await client.aclose()
 
 
 async def database_crashes(trial: Trial) -> None:
     """PostgreSQL ends in immediate mode, and recovers."""
-    trial.fleet.send("db.1", signal.SIGQUIT)
+    trial.stack.send("db.1", signal.SIGQUIT)
     await asyncio.sleep(0.3)
     await happens(lambda: answers(trial))
 
 
 async def database_away(trial: Trial) -> None:
     """PostgreSQL is gone for a while."""
-    trial.fleet.hold("db.1")
+    trial.stack.hold("db.1")
     await asyncio.sleep(trial.outage(3, 20))
-    trial.fleet.let_go("db.1")
+    trial.stack.let_go("db.1")
     await happens(lambda: answers(trial))
 
 
 async def media_full(trial: Trial) -> None:
     """Not a byte more fits on the disk of pictures; removals still work."""
     await asyncio.sleep(0.5)
-    ballast = fill(trial.fleet.media)
+    ballast = fill(trial.stack.media)
     try:
         await remove_one(trial)
         await asyncio.sleep(trial.outage(2, 5))
@@ -174,14 +183,14 @@ async def media_full(trial: Trial) -> None:
 
 async def media_nearly_full(trial: Trial) -> None:
     """A little is left, and less and less: some files fit and some don't, in the middle of being written."""
-    ballast = fill(trial.fleet.media, leave_bytes=random.randrange(20_000, 400_000))
+    ballast = fill(trial.stack.media, leave_bytes=random.randrange(20_000, 400_000))
     await asyncio.sleep(trial.outage(2, 5))
     ballast.unlink()
 
 
 async def temporary_files_full(trial: Trial) -> None:
     """There is no room for files on their way."""
-    with volume(trial.fleet.media / "tmp", 0.0625) as small:
+    with volume(trial.stack.media / "tmp", 0.0625) as small:
         small.chmod(0o777)
         fill(small)
         await asyncio.sleep(trial.outage(2, 5))
@@ -189,12 +198,19 @@ async def temporary_files_full(trial: Trial) -> None:
 
 async def database_disk_full(trial: Trial) -> None:
     """PostgreSQL can't write any more; when there is room it recovers."""
-    ballast = fill(trial.fleet.folder / "db")
+    ballast = fill(trial.stack.folder / "db")
     try:
         await asyncio.sleep(trial.outage(3, 6))
     finally:
         ballast.unlink()
     await happens(lambda: answers(trial), 60)
+
+
+async def one_disk_full(trial: Trial) -> None:
+    """Pictures, temporary files and the database lie on one disk, and it is full."""
+    ballast = fill(trial.stack.data)
+    await asyncio.sleep(trial.outage(2, 5))
+    ballast.unlink()
 
 
 async def upload_cut(trial: Trial) -> None:
@@ -220,7 +236,7 @@ async def upload_crawls(trial: Trial) -> None:
 
 async def clients_never_read(trial: Trial) -> None:
     """20 websockets that take nothing out of their buffers."""
-    host, port = trial.fleet.web_address(1).removeprefix("http://").split(":")
+    host, port = trial.stack.web_address(1).removeprefix("http://").split(":")
     deaf = []
     for _ in range(20):
         connection = socket.socket()
@@ -249,7 +265,7 @@ async def removed_twice(trial: Trial) -> None:
     uploads = [await trial.load.send(Upload(picture())) for _ in range(4)]
     images = [upload.image for upload in uploads]
     async with AsyncExitStack() as stack:
-        people = [await stack.enter_async_context(staff.logged_in(trial.fleet.web_address(n))) for n in (1, 2)]
+        people = [await stack.enter_async_context(staff.logged_in(trial.stack.web_address(n))) for n in (1, 2)]
         statuses = await asyncio.gather(*(person.remove(*images) for person in people))
     assert statuses == [200, 200]
     trial.expected |= dict.fromkeys(images, "removed")
@@ -258,10 +274,10 @@ async def removed_twice(trial: Trial) -> None:
 async def removed_while_compressed(trial: Trial) -> None:
     """A picture is removed while a child is at work on it."""
     upload = Upload(picture(444, 333))
-    order = trial.fleet.orders.give("child", "worker", "wait", times=1, seconds=1.5, size=len(upload.content))
-    async with staff.logged_in(trial.fleet.address) as person:
+    order = trial.stack.orders.give("child", "worker", "wait", times=1, seconds=1.5, size=len(upload.content))
+    async with staff.logged_in(trial.stack.address) as person:
         await trial.load.send(upload)
-        await trial.fleet.orders.carried_out(order)
+        await trial.stack.orders.carried_out(order)
         assert await person.remove(upload.image) == 200
     trial.expected[upload.image] = "removed"
     await asyncio.sleep(1.5)
@@ -269,7 +285,7 @@ async def removed_while_compressed(trial: Trial) -> None:
 
 async def clock_wrong(trial: Trial, process: str, seconds: float) -> None:
     """The clock of one machine is two hours off; what it signs must work everywhere meanwhile."""
-    trial.fleet.orders.give("clock", process, seconds=seconds)
+    trial.stack.orders.give("clock", process, seconds=seconds)
     await asyncio.sleep(trial.outage(2, 4))
     for screen in trial.screens[:3]:
         for card in [card for card in screen.cards.values() if card["status"] == "ready"][-3:]:
@@ -280,14 +296,14 @@ async def remove_one(trial: Trial) -> None:
     """Remove a picture that is ready."""
     ready = [image for image, (_, status) in trial.screens[0].shown().items() if status == "ready"]
     if ready:
-        async with staff.logged_in(trial.fleet.address) as person:
+        async with staff.logged_in(trial.stack.address) as person:
             assert await person.remove(ready[0]) == 200
         trial.expected[ready[0]] = "removed"
 
 
 async def begin_upload(trial: Trial) -> asyncio.StreamWriter:
     """A request that has sent half of its body."""
-    host, port = trial.fleet.address.removeprefix("http://").split(":")
+    host, port = trial.stack.address.removeprefix("http://").split(":")
     _reader, writer = await asyncio.open_connection(host, int(port))
     body = picture(600, 400)
     head = "POST /upload/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; boundary=b\r\n"
@@ -299,18 +315,12 @@ async def begin_upload(trial: Trial) -> asyncio.StreamWriter:
 
 def files_of(trial: Trial) -> set[Path]:
     """Every original there is."""
-    return set((trial.fleet.media / "originals").glob("*"))
+    return set((trial.stack.media / "originals").glob("*"))
 
 
 def kept_files(trial: Trial) -> set[Path]:
-    """The originals that rows name; of those being stored this moment, too."""
-    connection = trial.fleet.database()
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT original FROM imgs_uploadedimage")
-            return {trial.fleet.media / name for (name,) in cursor.fetchall()}
-    finally:
-        connection.close()
+    """The originals that rows name."""
+    return {trial.stack.media / name for (name,) in trial.stack.query("SELECT original FROM imgs_uploadedimage")}
 
 
 async def ended(trial: Trial, image: str) -> None:
@@ -320,15 +330,20 @@ async def ended(trial: Trial, image: str) -> None:
 
 async def all_run(trial: Trial) -> None:
     """Wait until every replica has a process again."""
-    names = [f"{service}.{number}" for service in ("web", "worker") for number in (1, 2)]
-    await happens(lambda: all(trial.fleet.is_running(name) for name in (*names, "redis.1", "db.1", "nginx.1")))
+    await happens(lambda: all(trial.stack.is_running(name) for name in trial.stack.replicas))
+
+
+def is_ready(address: str) -> bool:
+    """Whether a web process says that it is."""
+    with suppress(httpx.HTTPError):
+        return httpx.get(f"{address}/readyz", timeout=2, trust_env=False).status_code == 200
+    return False
 
 
 def answers(trial: Trial) -> bool:
     """Whether the database takes connections."""
     with suppress(psycopg2.Error, OSError):
-        trial.fleet.database().close()
-        return True
+        return bool(trial.stack.query("SELECT 1"))
     return False
 
 
@@ -391,6 +406,23 @@ if can_mount():
         Fault("no room for temporary files", temporary_files_full),
         Fault("disk of the database full", database_disk_full),
     ]
+FAULTS += [
+    Fault(f"one process: {name}", inject, embedded=True)
+    for name, inject in {
+        "killed before an original is stored": partial(kill_at, service="serve", point="store"),
+        "killed before a commit": partial(kill_at, service="serve", point="commit"),
+        "killed after a commit": partial(kill_at, service="serve", point="committed"),
+        "killed, picture claimed": partial(kill_at, service="serve", point="claimed"),
+        "killed during decode": partial(kill_at, service="serve", point="decode", seconds=0.002),
+        "told to stop": restart_server,
+        "decoder crashes": partial(crash_children, service="serve"),
+        "websockets closed cleanly": partial(close_sockets, service="serve"),
+        "one key five times": same_key_five_times,
+        "two removals at once": removed_twice,
+    }.items()
+]
+if can_mount():
+    FAULTS.append(Fault("one process: disk full", one_disk_full, embedded=True))
 SLOW = {
     "Redis away",
     "Redis hangs",

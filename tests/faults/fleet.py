@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ class FaultyFleet(RunningFleet):
     """Two web processes and two workers that can be given orders; parts that can be kept away; disks that get full."""
 
     program = "tests.faults.fleet"
+    replicas = ("nginx.1", "web.1", "web.2", "worker.1", "worker.2", "db.1", "redis.1")
 
     def __init__(self, folder: Path) -> None:
         self.orders = Orders(folder / "orders")
@@ -63,16 +64,13 @@ class FaultyFleet(RunningFleet):
         """Whether another process than `pid` runs as `name`."""
         return self.is_running(name) and self.pid(name) != pid
 
-    @staticmethod
-    def is_process(pid: int) -> bool:
-        """Whether a process of this number is there."""
-        return Path(f"/proc/{pid}").exists()
-
-    def database(self) -> Any:
-        """A connection to the database, whose every statement is a transaction of its own."""
-        connection = psycopg2.connect(self.settings["DATABASE_URL"], connect_timeout=2)
-        connection.autocommit = True
-        return connection
+    def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """The rows of one statement. Raises a database error."""
+        with closing(psycopg2.connect(self.settings["DATABASE_URL"], connect_timeout=2)) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(sql, values)
+                return list(cursor.fetchall())
 
     def manage(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run `manage.py` on the fleet's data."""

@@ -6,7 +6,7 @@ import io
 import random
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -91,8 +91,18 @@ class Load:
 async def visiting(address: str, slug: str) -> AsyncIterator[Load]:
     """A visitor with the cookies that the page gives."""
     async with httpx.AsyncClient(base_url=address, timeout=15, trust_env=False) as http:
-        (await http.get(f"/g/{slug}/")).raise_for_status()
+        await open_page(http, slug)
         yield Load(http, slug)
+
+
+async def open_page(http: httpx.AsyncClient, slug: str) -> None:
+    """Open the page, as soon as it is to be had."""
+    async with asyncio.timeout(60):
+        while True:
+            with suppress(httpx.HTTPError):
+                (await http.get(f"/g/{slug}/")).raise_for_status()
+                return
+            await asyncio.sleep(0.1)
 
 
 def picture(width: int = 0, height: int = 0, **options: Any) -> bytes:

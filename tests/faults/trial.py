@@ -12,16 +12,19 @@ from tests.faults import verdict
 from tests.faults.fleet import FaultyFleet
 from tests.faults.load import Load, visiting
 from tests.faults.screens import Screen, watching
+from tests.faults.server import FaultyServer
 from tests.faults.verdict import Verdict
 
 SETTLE_SECONDS = 60
+
+Stack = FaultyFleet | FaultyServer
 
 
 @dataclass
 class Trial:
     """What a fault works with. `long` asks for outages as long as they are in life, else they are short."""
 
-    fleet: FaultyFleet
+    stack: Stack
     slug: str
     gallery: int
     load: Load
@@ -40,50 +43,48 @@ Inject = Callable[[Trial], Awaitable[None]]
 @dataclass(frozen=True)
 class Fault:
     """`inject` brings the fault about and returns when it has ended. `screens` watch; `load` says whether others
-    upload meanwhile."""
+    upload meanwhile, `embedded` that it is for the stack of `make run`."""
 
     name: str
     inject: Inject
     screens: int = 8
     load: bool = True
+    embedded: bool = False
 
 
-async def run(fleet: FaultyFleet, fault: Fault, *, long: bool = False) -> Verdict:
+async def run(stack: Stack, fault: Fault, *, long: bool = False) -> Verdict:
     """Inject one fault at a random moment, and judge what is left of it."""
     slug = f"g{secrets.token_hex(4)}"
-    gallery = await asyncio.to_thread(new_gallery, fleet, slug)
+    gallery = await asyncio.to_thread(new_gallery, stack, slug)
     async with (
-        visiting(fleet.address, slug) as load,
-        watching(slug, fleet.address, fault.screens) as screens,
+        visiting(stack.address, slug) as load,
+        watching(slug, stack.address, fault.screens) as screens,
     ):
-        trial = Trial(fleet, slug, gallery, load, screens, long)
+        trial = Trial(stack, slug, gallery, load, screens, long)
         uploading = asyncio.create_task(load.run() if fault.load else asyncio.sleep(0))
         await asyncio.sleep(random.uniform(0.3, 1.5))
         try:
             await fault.inject(trial)
         finally:
-            fleet.orders.take_back()
+            stack.orders.take_back()
         healed = time.monotonic()
         await asyncio.sleep(0.2)
         load.finish()
         with suppress(TimeoutError):
             await asyncio.wait_for(uploading, SETTLE_SECONDS)
-        found = await verdict.reach(fleet, gallery, load, screens, trial.expected)
+        found = await verdict.reach(stack, gallery, load, screens, trial.expected)
         found.stuck += [f"upload {upload.key}" for upload in load.uploads if not upload.image]
         found.seconds = time.monotonic() - healed
     return found
 
 
-def new_gallery(fleet: FaultyFleet, slug: str) -> int:
+def new_gallery(stack: Stack, slug: str) -> int:
     """An empty gallery; its id."""
-    connection = fleet.database()
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO imgs_gallery (slug, title, head, floor, epoch, settings) VALUES (%s, %s, 0, 0, %s, '{}')"
-                " RETURNING id",
-                [slug, slug, secrets.token_hex(8)],
-            )
-            return int(cursor.fetchone()[0])
-    finally:
-        connection.close()
+    ((gallery,),) = stack.query(
+        "INSERT INTO imgs_gallery (slug, title, head, floor, epoch, settings) VALUES (%s, %s, 0, 0, %s, '{}')"
+        " RETURNING id",
+        slug,
+        slug,
+        secrets.token_hex(8),
+    )
+    return int(gallery)

@@ -2,16 +2,19 @@
 
 import asyncio
 import hashlib
+import sqlite3
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg2
 
 from tests.faults.fleet import FaultyFleet
 from tests.faults.load import Load
 from tests.faults.screens import Screen
+from tests.faults.server import FaultyServer
 
 PATIENCE_SECONDS = 60.0
 LOOK_SECONDS = 0.1
@@ -26,10 +29,9 @@ class Row:
     seq: int
     status: str
     error: str
-    key: str
+    key: UUID
     sha256: str
     original: Path
-    original_size: int
     compressed: Path | None
     compressed_size: int | None
 
@@ -54,7 +56,11 @@ class Verdict:
 
 
 async def reach(
-    fleet: FaultyFleet, gallery: int, load: Load, screens: list[Screen], expected: dict[str, str] | None = None
+    stack: FaultyFleet | FaultyServer,
+    gallery: int,
+    load: Load,
+    screens: list[Screen],
+    expected: dict[str, str] | None = None,
 ) -> Verdict:
     """Wait until everything has ended and every screen agrees, PATIENCE_SECONDS at most; say what does not.
 
@@ -63,7 +69,7 @@ async def reach(
     began = time.monotonic()
     expected = expected or {}
     while True:
-        rows = await _rows_or_none(fleet, gallery)
+        rows = await _rows_or_none(stack, gallery)
         settled = rows is not None and _has_settled(rows, screens)
         seconds = time.monotonic() - began
         if settled or seconds > PATIENCE_SECONDS:
@@ -80,33 +86,25 @@ async def reach(
     return verdict
 
 
-def rows_of(fleet: FaultyFleet, gallery: int) -> list[Row]:
+def rows_of(stack: FaultyFleet | FaultyServer, gallery: int) -> list[Row]:
     """Every row of one gallery, tombstones too. Raises a database error."""
-    connection = fleet.database()
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT uuid, seq, status, error_code, upload_key, sha256, original, original_size, compressed,"
-                " compressed_size FROM imgs_uploadedimage WHERE gallery_id = %s ORDER BY position",
-                [gallery],
-            )
-            return [_row(fleet.media, values) for values in cursor.fetchall()]
-    finally:
-        connection.close()
+    columns = "uuid, seq, status, error_code, upload_key, sha256, original, compressed, compressed_size"
+    found = stack.query(f"SELECT {columns} FROM imgs_uploadedimage WHERE gallery_id = %s ORDER BY position", gallery)
+    return [_row(stack.media, values) for values in found]
 
 
 def _row(media: Path, values: tuple[Any, ...]) -> Row:
-    image, seq, status, error, key, sha256, original, original_size, compressed, compressed_size = values
+    image, seq, status, error, key, sha256, original, compressed, compressed_size = values
     small = media / compressed if compressed else None
     return Row(
-        str(image), seq, status, error, str(key), sha256, media / original, original_size, small, compressed_size
+        str(UUID(str(image))), seq, status, error, UUID(str(key)), sha256, media / original, small, compressed_size
     )
 
 
-async def _rows_or_none(fleet: FaultyFleet, gallery: int) -> list[Row] | None:
+async def _rows_or_none(stack: FaultyFleet | FaultyServer, gallery: int) -> list[Row] | None:
     try:
-        return await asyncio.to_thread(rows_of, fleet, gallery)
-    except psycopg2.Error:
+        return await asyncio.to_thread(rows_of, stack, gallery)
+    except (psycopg2.Error, sqlite3.Error):
         return None
 
 
@@ -121,7 +119,7 @@ def _judge_uploads(verdict: Verdict, load: Load, rows: list[Row], expected: dict
     by_id = {row.image: row for row in rows}
     for upload in load.uploads:
         verdict.crashes += upload.statuses.count(500)
-        if len(upload.answers) > 1 or sum(row.key == upload.key for row in rows) > 1:
+        if len(upload.answers) > 1 or sum(row.key == UUID(upload.key) for row in rows) > 1:
             verdict.doubled.append(f"{upload.key}: {sorted(upload.answers)}")
         row = by_id.get(upload.image)
         if upload.image and (row is None or row.sha256 != upload.sha256):
