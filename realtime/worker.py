@@ -14,6 +14,7 @@ from channels.worker import Worker
 from django.db import Error as DatabaseError
 
 from imgs import jobs, notify
+from imgs.clock import clock
 from imgs.outages import Outage
 from realtime.consumers import CompressionConsumer
 from realtime.threads import in_database
@@ -86,5 +87,6 @@ class CompressionWorker(Worker):  # type: ignore[misc]  # channels has no types
             await self._dispatch(notify.COMPRESS_CHANNEL)
             with suppress(DatabaseError, OSError):  # the workshop says so; the heartbeat file grows old
                 await in_database(jobs.give_up)
+                await in_database(clock.measure)
                 heartbeat_file(os.getpid()).touch()
             await asyncio.sleep(TICK_SECONDS)
