@@ -3,6 +3,7 @@
 import base64
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from imgs import signing
 from imgs.models import UploadedImage
@@ -43,6 +44,15 @@ def card(image: UploadedImage) -> Card:
 def urls(image: UploadedImage) -> dict[str, str | None]:
     """Every capability URL of an image; all null until it is ready."""
     return {"original_url": image.original_url, "compressed_url": image.compressed_url, "srcset": None}
+
+
+def renewed(card: Card, expire_at: str) -> Card:
+    """The card as it is, if its URLs run out at `expire_at`; else with URLs signed now, for which no row is needed."""
+    if card["urls_expire_at"] in {None, expire_at}:
+        return card
+    image, revision = UUID(card["id"]), card["revision"]
+    signed = {f"{variant}_url": signing.image_url(image, variant, revision) for variant in signing.VARIANTS}
+    return {**card, **signed, "urls_expire_at": urls_expire_at()}
 
 
 def urls_expire_at() -> str:

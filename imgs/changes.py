@@ -92,6 +92,15 @@ def catch_up(gallery_id: int, after: int, epoch: str) -> tuple[Position, Changes
     return position, since(gallery_id, after, head) if replayable else None
 
 
+def replayable(gallery_id: int) -> tuple[Position, Changes]:
+    """Where the feed stands, and in one piece everything that a client may still catch up by."""
+    position = position_of(gallery_id)
+    start = max(position["floor"], position["head"] - REPLAY_MAX)
+    known = since(gallery_id, start, position["head"], REPLAY_MAX)
+    floor = position_of(gallery_id)["floor"]  # once more: tombstones may have been dropped before the rows were read
+    return position, {**known, "from": max(start, floor), "more": False}
+
+
 def since(gallery_id: int, after: int, head: int, limit: int = PAGE_MAX) -> Changes:
     """What changed after number `after`: each image once, in its last state, at most `limit` of them.
 

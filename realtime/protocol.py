@@ -97,9 +97,17 @@ def parse(text: str | bytes | None) -> Resume | Sign | None:
     return message
 
 
-def changes_text(changes: Changes) -> str:
-    """A `changes` message as it goes over the wire."""
-    return json.dumps(changes, separators=(",", ":"), ensure_ascii=False)
+def encoded(value: Any) -> str:
+    """A value as it goes over the wire."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def changes_text(after: int, to: int, cards: list[str], removed: list[str], *, more: bool) -> str:
+    """A `changes` message out of cards and tombstones that were encoded before."""
+    return (
+        f'{{"type":"changes","from":{after},"to":{to},"cards":[{",".join(cards)}],'
+        f'"removed":[{",".join(removed)}],"more":{encoded(more)}}}'
+    )
 
 
 def merge(earlier: Changes, later: Changes) -> Changes:
