@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from imgs import signing
+from imgs.clock import clock
 from imgs.models import UploadedImage
 
 INLINE_MAX_BYTES = 8 * 1024
@@ -58,6 +59,11 @@ def renewed(card: Card, expire_at: str) -> Card:
 def urls_expire_at() -> str:
     """When URLs made now stop working, as a timestamp."""
     return _timestamp(signing.urls_expire_at())
+
+
+def present() -> str:
+    """The time by which URLs run out, as a timestamp."""
+    return _timestamp(datetime.fromtimestamp(clock.now(), UTC))
 
 
 def with_data(card: Card, compressed: bytes) -> Card:

@@ -27,13 +27,14 @@ class Message(BaseModel):
 
 
 class Hello(Message):
-    """The first message on every socket."""
+    """The first message on every socket; `now` is the time by which URLs run out."""
 
     type: Literal["hello"] = "hello"
     gallery: str
     epoch: str
     head: int
     heartbeat_seconds: int
+    now: str = Field(default_factory=cards.present)
 
 
 class Reset(Message):
@@ -45,12 +46,13 @@ class Reset(Message):
 
 
 class Heartbeat(Message):
-    """Where the feed stands, and how many viewers the gallery has in all processes."""
+    """Where the feed stands, how many viewers the gallery has in all processes, and what time it is."""
 
     type: Literal["heartbeat"] = "heartbeat"
     head: int
     epoch: str
     viewers: int
+    now: str = Field(default_factory=cards.present)
 
 
 class Signed(Message):

@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -26,6 +27,10 @@ async def later(function: Any, *args: Any) -> Any:
     return await sync_to_async(function, thread_sensitive=False)(*args)
 
 
+def seconds_ago(timestamp: str) -> float:
+    return time.time() - datetime.fromisoformat(timestamp).timestamp()
+
+
 @pytest.fixture(autouse=True)
 async def no_hub_stays() -> AsyncIterator[None]:
     yield
@@ -36,7 +41,9 @@ async def no_hub_stays() -> AsyncIterator[None]:
 async def test_it_says_hello_with_gallery_epoch_head_and_heartbeat(gallery: Gallery) -> None:
     await later(upload, gallery)
     async with connected() as socket:
-        assert await socket.receive() == {
+        hello = await socket.receive()
+        assert seconds_ago(hello.pop("now")) < 5
+        assert hello == {
             "type": "hello",
             "gallery": "main",
             "epoch": gallery.epoch,
@@ -240,6 +247,7 @@ async def test_it_beats_with_head_epoch_and_viewers(gallery: Gallery, settings: 
     async with connected() as one, connected():
         await later(upload, gallery)
         beat = await one.receive_type("heartbeat")
+        assert seconds_ago(beat.pop("now")) < 5
         assert beat == {"type": "heartbeat", "head": 1, "epoch": gallery.epoch, "viewers": 2}
 
 
