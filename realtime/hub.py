@@ -54,7 +54,7 @@ class Hub:
         self._gap_fill: asyncio.Task[None] | None = None
         self._fill: asyncio.Task[bool] | None = None
         self._look = SharedCall(self._look_at_head, AGAIN_SECONDS)
-        self._read_back = SharedCall(self._read_replayable, AGAIN_SECONDS)
+        self._read_back = SharedCall(self._read_replayable, 0)
         self._marked = ("", 0)
         self._marking: asyncio.Future[None] | None = None
         self._elsewhere: dict[str, tuple[int, float]] = {}
@@ -207,10 +207,14 @@ class Hub:
 
     async def _read_replayable(self) -> None:
         """Read once for all sockets what can be replayed from before this hub began."""
+        if self._replay.is_complete:
+            return
         cursor, epoch = self.cursor, self.epoch
         position, known = await in_database(changes.replayable, self.gallery_id)
         if position["epoch"] == epoch == self.epoch and cursor <= position["head"]:
             self.offer(self._replay.complete(known))
+        else:
+            await self._look()
 
     async def _watch(self) -> None:
         """Look at the head each second: a lost message costs a second, never a picture."""

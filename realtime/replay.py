@@ -22,7 +22,7 @@ class Replay:
     def restart(self, head: int) -> None:
         """Forget everything: the feed goes on from here, maybe in another epoch."""
         self._tail = Tail(head, changes.REPLAY_MAX)
-        self._is_complete = False
+        self.is_complete = False
         self._text.cache_clear()
 
     def extend(self, relayed: Changes) -> None:
@@ -31,7 +31,7 @@ class Replay:
 
     def lacks(self, after: int) -> bool:
         """Whether the database may know what changed after number `after`, though the tail doesn't go back so far."""
-        return not self._is_complete and self._tail.cursor - changes.REPLAY_MAX <= after < self._tail.start
+        return not self.is_complete and self._tail.cursor - changes.REPLAY_MAX <= after < self._tail.start
 
     def complete(self, known: Changes) -> Changes:
         """Take in everything that can be replayed, as read from the database. Returns what of it was not relayed yet.
@@ -43,7 +43,7 @@ class Replay:
         self._tail.extend(known)
         if relayed.cursor > self._tail.cursor:
             self._tail.extend(relayed.since(self._tail.cursor))
-        self._is_complete = True
+        self.is_complete = True
         return self._tail.since(relayed.cursor)
 
     def text(self, after: int) -> tuple[str, int | None] | None:
