@@ -39,6 +39,8 @@ class Replay:
         `known` reaches at least the cursor that the tail had before it was read.
         """
         relayed = self._tail
+        if relayed.start > known["to"]:  # so much came while it was read that nobody can use it any more
+            return relayed.since(relayed.cursor)
         self._tail = Tail(known["from"], changes.REPLAY_MAX)
         self._tail.extend(known)
         if relayed.cursor > self._tail.cursor:

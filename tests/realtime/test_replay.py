@@ -158,6 +158,18 @@ def test_a_tail_holds_no_more_numbers_than_it_may() -> None:
     assert (tail.covers(1999), tail.covers(2000), tail.covers(3000), tail.covers(3001)) == (False, True, True, False)
 
 
+def test_it_leaves_no_hole_when_more_came_than_it_holds_while_the_database_was_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(changes, "REPLAY_MAX", REPLAY_MAX)
+    replay, known = Replay(1), change(1)
+    for number in range(2, 30):
+        replay.extend(change(number))
+    replay.complete(known)
+    assert [replay.text(after) is None for after in (0, 1, 20, 21, 29)] == [True, True, True, False, False]
+    assert not any(replay.lacks(after) for after in range(30))
+
+
 def test_a_tail_keeps_no_picture() -> None:
     tail = Tail(0, 1000)
     live = change(1, compressed_data="data:image/jpeg;base64,eA==")
