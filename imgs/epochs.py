@@ -44,21 +44,19 @@ def position_at_start(gallery_id: int) -> Position:
 
 
 def check() -> None:
-    """Give a new epoch to every gallery that has gone back, before anything new gets a number. Raises a database error.
+    """Give a new epoch to every gallery that has gone back. Raises a database error.
 
-    Otherwise new uploads could carry the head past the mark before the first viewer comes.
+    A gallery that nobody looks at has no hub to notice it, and new uploads would carry its head past the mark.
     """
-    for gallery_id in Gallery.objects.values_list("pk", flat=True):
-        position_at_start(gallery_id)
+    shown = {int(file.stem): _read(file) for file in _folder().glob("*.json") if file.stem.isdecimal()}
+    for gallery_id, epoch, head in Gallery.objects.filter(pk__in=shown).values_list("pk", "epoch", "head"):
+        if head < shown[gallery_id].get(epoch, 0):
+            position_beyond(gallery_id, shown[gallery_id])
 
 
 def marks(gallery_id: int) -> dict[str, int]:
     """The highest head of each epoch that was marked; nothing when the file can't be read."""
-    try:
-        found = json.loads(_file(gallery_id).read_bytes())
-        return {str(epoch): int(head) for epoch, head in found.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}
+    return _read(_file(gallery_id))
 
 
 def mark(gallery_id: int, epoch: str, head: int) -> None:
@@ -77,5 +75,17 @@ def mark(gallery_id: int, epoch: str, head: int) -> None:
         log.info("a feed could not be marked", extra={"gallery": gallery_id, "error": type(error).__name__})
 
 
+def _read(file: Path) -> dict[str, int]:
+    try:
+        found = json.loads(file.read_bytes())
+        return {str(epoch): int(head) for epoch, head in found.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _folder() -> Path:
+    return Path(settings.MEDIA_ROOT) / "feeds"
+
+
 def _file(gallery_id: int) -> Path:
-    return Path(settings.MEDIA_ROOT) / "feeds" / f"{gallery_id}.json"
+    return _folder() / f"{gallery_id}.json"
