@@ -3,8 +3,10 @@
 import base64
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from imgs import signing
+from imgs.clock import clock
 from imgs.models import UploadedImage
 
 INLINE_MAX_BYTES = 8 * 1024
@@ -45,9 +47,23 @@ def urls(image: UploadedImage) -> dict[str, str | None]:
     return {"original_url": image.original_url, "compressed_url": image.compressed_url, "srcset": None}
 
 
+def renewed(card: Card, expire_at: str) -> Card:
+    """The card as it is, if its URLs run out at `expire_at`; else with URLs signed now, for which no row is needed."""
+    if card["urls_expire_at"] in {None, expire_at}:
+        return card
+    image, revision = UUID(card["id"]), card["revision"]
+    signed = {f"{variant}_url": signing.image_url(image, variant, revision) for variant in signing.VARIANTS}
+    return {**card, **signed, "urls_expire_at": urls_expire_at()}
+
+
 def urls_expire_at() -> str:
     """When URLs made now stop working, as a timestamp."""
     return _timestamp(signing.urls_expire_at())
+
+
+def present() -> str:
+    """The time by which URLs run out, as a timestamp."""
+    return _timestamp(datetime.fromtimestamp(clock.now(), UTC))
 
 
 def with_data(card: Card, compressed: bytes) -> Card:

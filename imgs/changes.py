@@ -1,11 +1,14 @@
 """The change feed of a gallery: the next number, what came since a number, and a snapshot to start from."""
 
+import time
 from typing import Any, Literal, TypedDict
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from imgs import cards, notify
+from imgs.clock import clock
 from imgs.models import Gallery, UploadedImage
 
 REPLAY_MAX = 1000
@@ -70,8 +73,10 @@ def announce(image: UploadedImage, compressed: bytes = b"") -> None:
 
 
 def position_of(gallery_id: int) -> Position:
-    """Where the feed of a gallery stands. Raises Gallery.DoesNotExist."""
-    head, epoch, floor = Gallery.objects.values_list("head", "epoch", "floor").get(pk=gallery_id)
+    """Where the feed of a gallery stands; tells the clock the time along with it. Raises Gallery.DoesNotExist."""
+    asked = time.time()
+    head, epoch, floor, told = Gallery.objects.values_list("head", "epoch", "floor", Now()).get(pk=gallery_id)
+    clock.compare(asked, told.timestamp())
     return {"head": head, "epoch": epoch, "floor": floor}
 
 
@@ -85,6 +90,15 @@ def catch_up(gallery_id: int, after: int, epoch: str) -> tuple[Position, Changes
     head = position["head"]
     replayable = epoch == position["epoch"] and position["floor"] <= after <= head and head - after <= REPLAY_MAX
     return position, since(gallery_id, after, head) if replayable else None
+
+
+def replayable(gallery_id: int) -> tuple[Position, Changes]:
+    """Where the feed stands, and in one piece everything that a client may still catch up by."""
+    position = position_of(gallery_id)
+    start = max(position["floor"], position["head"] - REPLAY_MAX)
+    known = since(gallery_id, start, position["head"], REPLAY_MAX)
+    floor = position_of(gallery_id)["floor"]  # once more: tombstones may have been dropped before the rows were read
+    return position, {**known, "from": max(start, floor), "more": False}
 
 
 def since(gallery_id: int, after: int, head: int, limit: int = PAGE_MAX) -> Changes:

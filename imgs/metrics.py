@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from django.db.models import Count
-from django.utils import timezone
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from imgs import jobs
+from imgs.clock import clock
 from imgs.models import UploadedImage
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -32,7 +32,7 @@ class Images(Collector):
         yield GaugeMetricFamily(
             "dinding_queue_length", "Images that wait for a worker or are with one", value=queue["length"]
         )
-        age = (timezone.now() - queue["oldest"]).total_seconds() if queue["oldest"] else 0
+        age = clock.now() - queue["oldest"].timestamp() if queue["oldest"] else 0
         yield GaugeMetricFamily(
             "dinding_queue_oldest_seconds", "Age of the oldest image in the queue", value=max(0, age)
         )

@@ -1,12 +1,16 @@
-"""Capability URLs: whoever holds one may fetch one variant of one image, for a while."""
+"""Capability URLs: whoever holds one may fetch one variant of one image, for a while.
 
-import time
+Time is the database's, so that a machine whose clock is wrong makes URLs that all others accept.
+"""
+
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
 from django.conf import settings
 from django.core import signing
+
+from imgs.clock import clock
 
 SALT = "dinding.image"
 STEP_SECONDS = max(1, min(300, settings.SIGNED_URL_SECONDS // 12))
@@ -36,7 +40,7 @@ class SteppedSigner(signing.TimestampSigner):
 
     def timestamp(self) -> str:
         """The present step, base 62."""
-        return signing.b62_encode(int(time.time()) // STEP_SECONDS * STEP_SECONDS)
+        return signing.b62_encode(int(clock.now()) // STEP_SECONDS * STEP_SECONDS)
 
 
 SIGNER = SteppedSigner(salt=SALT)
@@ -49,7 +53,7 @@ def image_url(image: UUID, variant: str, revision: int) -> str:
 
 def urls_expire_at() -> datetime:
     """When a URL made now stops working."""
-    stamp = int(time.time()) // STEP_SECONDS * STEP_SECONDS
+    stamp = int(clock.now()) // STEP_SECONDS * STEP_SECONDS
     return datetime.fromtimestamp(stamp + settings.SIGNED_URL_SECONDS, UTC)
 
 
@@ -57,7 +61,7 @@ def read(signed_data: str) -> Capability:
     """What `signed_data` allows. Raises Forged or Expired.
 
     TimestampSigner takes stamps from the future, so both sides are checked here; one step ahead is
-    allowed for machines whose clocks differ.
+    allowed for what is left of differences between clocks.
     """
     try:
         value = SIGNER.unsign(signed_data)
@@ -66,7 +70,7 @@ def read(signed_data: str) -> Capability:
         capability = Capability(UUID(image), variant, int(revision), stamp + settings.SIGNED_URL_SECONDS)
     except (signing.BadSignature, ValueError, IndexError) as error:
         raise Forged from error
-    now = time.time()
+    now = clock.now()
     if variant not in VARIANTS or stamp > now + STEP_SECONDS:
         raise Forged
     if now >= capability.expires_at:

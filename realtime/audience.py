@@ -11,6 +11,7 @@ from realtime.sending import begin
 SOCKETS_PER_TURN = 50
 SLOW_READER_SECONDS = 30.0
 TRY_AGAIN_LATER = 1013
+NO_SUCH_GALLERY = 4404
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,12 @@ class Audience:
         """Queue a text for everybody."""
         self._texts.append(text)
         self._waiting.set()
+
+    async def close(self, code: int) -> None:
+        """Close every socket that reads; a slow one is cut soon by itself."""
+        message = {"type": "websocket.close", "code": code}
+        reading = self._viewers - self._slow.keys()
+        await asyncio.gather(*[viewer.base_send(message) for viewer in reading], return_exceptions=True)
 
     async def run(self) -> None:
         """Write what is posted, giving way to other tasks every SOCKETS_PER_TURN sockets."""

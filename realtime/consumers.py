@@ -16,8 +16,9 @@ from django.utils.translation import gettext as _
 
 from imgs import cards, changes, metrics
 from realtime import protocol
-from realtime.audience import send_text
-from realtime.hub import Hub, hubs
+from realtime.audience import NO_SUCH_GALLERY, TRY_AGAIN_LATER, send_text
+from realtime.hub import Hub
+from realtime.hubs import hubs
 from realtime.threads import in_database
 from realtime.upload_cap import language_of
 
@@ -29,8 +30,6 @@ SIGNS_PER_SECOND = 5
 
 POLICY_VIOLATION = 1008
 MESSAGE_TOO_BIG = 1009
-TRY_AGAIN_LATER = 1013
-NO_SUCH_GALLERY = 4404
 
 log = logging.getLogger(__name__)
 

@@ -10,18 +10,20 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import Error as DatabaseError
 
-from imgs import changes, notify
-from imgs.changes import Changes
+from imgs import changes, epochs, notify
+from imgs.changes import Changes, Position
 from imgs.models import Gallery
 from imgs.outages import Outage
 from realtime import protocol
-from realtime.audience import Audience, Viewer, send_text
-from realtime.threads import in_database, share_in_database
+from realtime.audience import NO_SUCH_GALLERY, Audience, Viewer, send_text
+from realtime.outgoing import Outgoing
+from realtime.replay import Replay
+from realtime.shared_call import SharedCall
+from realtime.threads import in_database
 
 LOOK_SECONDS = 1.0
+AGAIN_SECONDS = 0.25
 GAP_SECONDS = 0.05
-WINDOW_SECONDS = 0.1
-FRAMES_PER_WINDOW = 2
 HELD_MAX = 1000
 
 PROCESS = secrets.token_hex(8)
@@ -46,11 +48,15 @@ class Hub:
         self.loop = asyncio.get_running_loop()
         self._audience = Audience(self._heartbeat)
         self._held: dict[int, Changes] = {}
-        self._pending: Changes | None = None
-        self._frames = 0
+        self._outgoing = Outgoing(self._audience.post)
+        self._replay = Replay(self.cursor)
         self._gap: asyncio.TimerHandle | None = None
-        self._window: asyncio.TimerHandle | None = None
-        self._fill: asyncio.Task[None] | None = None
+        self._gap_fill: asyncio.Task[None] | None = None
+        self._fill: asyncio.Task[bool] | None = None
+        self._look = SharedCall(self._look_at_head, AGAIN_SECONDS)
+        self._read_back = SharedCall(self._read_replayable, 0)
+        self._marked = ("", 0)
+        self._marking: asyncio.Future[None] | None = None
         self._elsewhere: dict[str, tuple[int, float]] = {}
         self._told_viewers = 0
         self._database = Outage(log, "the database")
@@ -68,21 +74,21 @@ class Hub:
         except TimeoutError:
             pass  # without the channel layer, the look at the head each second carries the changes
         try:
-            position = await in_database(changes.position_of, self.gallery_id)
+            position = await in_database(epochs.position_at_start, self.gallery_id)
         except BaseException:
             self.stop()
             raise
-        self.cursor, self.epoch = position["head"], position["epoch"]
-        self._tasks += [asyncio.create_task(part()) for part in (self._look, self._beat, self._audience.run)]
+        self._begin_at(position)
+        self._tasks += [asyncio.create_task(part()) for part in (self._watch, self._beat, self._audience.run)]
 
     def stop(self) -> None:
         """End all tasks."""
         self.running = False
-        for timer in (self._gap, self._window):
-            if timer:
-                timer.cancel()
-        for task in (*self._tasks, *([self._fill] if self._fill else [])):
-            task.cancel()
+        self._keep_mark()
+        self._outgoing.stop()
+        for waiting in (*self._tasks, self._gap, self._gap_fill, self._fill):
+            if waiting:
+                waiting.cancel()
 
     # Sockets
 
@@ -96,10 +102,11 @@ class Hub:
             await send_text(viewer, hello.text())
             return
         await send_text(viewer, hello.text())
-        reached = await self.catch_up(viewer, after, epoch or self.epoch)
+        epoch = epoch or self.epoch
+        reached = await self.catch_up(viewer, after, epoch)
         self._audience.add(viewer)
-        while reached is not None and reached < self.cursor:
-            reached = await self.catch_up(viewer, reached, self.epoch)
+        while reached is not None and (reached < self.cursor or epoch != self.epoch):
+            reached = await self.catch_up(viewer, reached, epoch)
 
     def leave(self, viewer: Viewer) -> None:
         """Forget a socket."""
@@ -111,7 +118,12 @@ class Hub:
 
         Returns the number it has reached, None when it goes on by itself: after a reset, or with more to ask for.
         """
-        text, reached = await share_in_database(_catch_up, self.gallery_id, after, epoch)
+        if epoch != self.epoch or after > self.cursor:
+            await self._look()  # another process may have told the client what this one has not heard yet
+        if epoch == self.epoch and self._replay.lacks(after):
+            await self._read_back()
+        answer = self._replay.text(after) if epoch == self.epoch else None
+        text, reached = answer or (protocol.Reset(head=self.cursor, epoch=self.epoch).text(), None)
         await send_text(viewer, text)
         return reached
 
@@ -169,27 +181,42 @@ class Hub:
         self._gap = None
         self._held = {start: held for start, held in self._held.items() if held["to"] > self.cursor}
         if self._held:
-            self._start_fill()
+            self._gap_fill = asyncio.create_task(self._fill_gap())
 
-    def _start_fill(self) -> None:
-        if self._fill is None or self._fill.done():
-            self._fill = asyncio.create_task(self._read_missing())
-
-    async def _read_missing(self) -> None:
-        """Read what is missing between the cursor and the head, and relay it."""
+    async def _fill_gap(self) -> None:
         try:
-            more = True
-            while more:
-                position, missed = await in_database(changes.catch_up, self.gallery_id, self.cursor, self.epoch)
-                if missed is None:
-                    self._reset(position["head"], position["epoch"])
-                    return
-                more = missed["more"]
-                self.offer({**missed, "more": False})  # the hub goes on by itself; its sockets need not ask
+            await self._fill_up()
         except (DatabaseError, Gallery.DoesNotExist) as error:
             self._database.noticed(error)
 
-    async def _look(self) -> None:
+    async def _fill_up(self) -> bool:
+        """Read what is missing between the cursor and the head, and relay it; False when it can't be replayed."""
+        if self._fill is None or self._fill.done():
+            self._fill = asyncio.create_task(self._read_missing())
+        return await asyncio.shield(self._fill)
+
+    async def _read_missing(self) -> bool:
+        epoch, more = self.epoch, True
+        while more:
+            _position, missed = await in_database(changes.catch_up, self.gallery_id, self.cursor, epoch)
+            if missed is None or epoch != self.epoch:
+                return False  # the next look tells why
+            more = missed["more"]
+            self.offer({**missed, "more": False})  # the hub goes on by itself; its sockets need not ask
+        return True
+
+    async def _read_replayable(self) -> None:
+        """Read once for all sockets what can be replayed from before this hub began."""
+        if self._replay.is_complete:
+            return
+        cursor, epoch = self.cursor, self.epoch
+        position, known = await in_database(changes.replayable, self.gallery_id)
+        if position["epoch"] == epoch == self.epoch and cursor <= position["head"]:
+            self.offer(self._replay.complete(known))
+        else:
+            await self._look()
+
+    async def _watch(self) -> None:
         """Look at the head each second: a lost message costs a second, never a picture."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
@@ -198,50 +225,52 @@ class Hub:
                 return
             if len(self.occupants) != self._told_viewers:
                 self.tell_presence()
-            relayed = self.cursor  # before the look: what is relayed while it is under way may be newer than it
             try:
-                position = await in_database(changes.position_of, self.gallery_id)
+                await self._look()
             except Gallery.DoesNotExist:
-                self.stop()  # without a heartbeat its sockets come again, and are told
+                await self._audience.close(NO_SUCH_GALLERY)
+                self.stop()
                 return
             except DatabaseError as error:
                 self._database.noticed(error)
                 continue
             self._database.over()
-            if position["epoch"] != self.epoch or position["head"] < relayed:
-                self._reset(position["head"], position["epoch"])
-            elif position["head"] > self.cursor:
-                self._start_fill()
+            self._keep_mark()
 
-    def _reset(self, head: int, epoch: str) -> None:
-        """The feed went back, or away: everybody loads the snapshot again."""
-        self.cursor, self.epoch = head, epoch
+    async def _look_at_head(self) -> None:
+        """Relay what the database has and this hub has not; begin anew when the feed went back, or away."""
+        shown = {self.epoch: self.cursor}  # before the look: what is relayed while it is under way may be newer than it
+        position = await in_database(epochs.position_beyond, self.gallery_id, shown)
+        if position["epoch"] != self.epoch:
+            self._reset(position)
+        while position["head"] > self.cursor:
+            if not await self._fill_up():
+                self._reset(position)
+
+    def _reset(self, position: Position) -> None:
+        """Everybody loads the snapshot again."""
+        self._begin_at(position)
         self._held.clear()
-        self._pending = None
-        self._audience.post(protocol.Reset(head=head, epoch=epoch).text())
+        self._outgoing.drop()
+        self._audience.post(protocol.Reset(head=self.cursor, epoch=self.epoch).text())
+
+    def _begin_at(self, position: Position) -> None:
+        self.cursor, self.epoch = position["head"], position["epoch"]
+        self._replay.restart(self.cursor)
+
+    def _keep_mark(self) -> None:
+        """Note outside the database what was shown, off the event loop and one at a time: the disk may hang."""
+        shown = (self.epoch, self.cursor)
+        if shown != self._marked and (self._marking is None or self._marking.done()):
+            self._marked = shown
+            self._marking = self.loop.run_in_executor(None, epochs.mark, self.gallery_id, *shown)
 
     # What goes out
 
     def _relay(self, relayed: Changes) -> None:
-        """Send at once, but at most FRAMES_PER_WINDOW frames in WINDOW_SECONDS: a burst is merged into one."""
         self.cursor = relayed["to"]
-        self._pending = protocol.merge(self._pending, relayed) if self._pending else relayed
-        if self._frames < FRAMES_PER_WINDOW:
-            self._flush()
-        self._window = self._window or self.loop.call_later(WINDOW_SECONDS, self._end_window)
-
-    def _end_window(self) -> None:
-        self._frames = 0
-        self._window = None
-        if self._pending:
-            self._flush()
-            self._window = self.loop.call_later(WINDOW_SECONDS, self._end_window)
-
-    def _flush(self) -> None:
-        if self._pending:
-            self._frames += 1
-            self._audience.post(protocol.changes_text(self._pending))
-            self._pending = None
+        self._outgoing.put(relayed)
+        self._replay.extend(relayed)
 
     async def _beat(self) -> None:
         while True:
@@ -253,70 +282,11 @@ class Hub:
         oldest = time.monotonic() - 3 * settings.HEARTBEAT_SECONDS
         self._elsewhere = {process: told for process, told in self._elsewhere.items() if told[1] >= oldest}
         others = sum(viewers for process, (viewers, _) in self._elsewhere.items() if process != PROCESS)
-        head = self._pending["from"] if self._pending else self.cursor  # what has been sent, not what is about to be
+        waiting = self._outgoing.waiting
+        head = waiting["from"] if waiting else self.cursor  # what has been sent, not what is about to be
         return protocol.Heartbeat(head=head, epoch=self.epoch, viewers=len(self.occupants) + others).text()
 
     def tell_presence(self) -> None:
         """Tell the hubs of other processes how many viewers are here."""
         self._told_viewers = len(self.occupants)
         notify.presence(self.gallery_id, PROCESS, self._told_viewers)
-
-
-def _catch_up(gallery_id: int, after: int, epoch: str) -> tuple[str, int | None]:
-    """The text that brings a client at `after` up to date, and the number it reaches with it; None when it goes on."""
-    position, missed = changes.catch_up(gallery_id, after, epoch)
-    if missed is None:
-        return protocol.Reset(head=position["head"], epoch=position["epoch"]).text(), None
-    return protocol.changes_text(missed), None if missed["more"] else missed["to"]
-
-
-class Hubs:
-    """The hubs of this process; each lives while it has sockets."""
-
-    def __init__(self) -> None:
-        self._hubs: dict[str, Hub] = {}
-        self._starting: dict[str, asyncio.Task[Hub | None]] = {}
-
-    async def enter(self, slug: str, viewer: Viewer) -> Hub | None:
-        """The running hub of a gallery, with the socket counted in; None when there is no such gallery.
-
-        Raises a database error when that can't be known.
-        """
-        while True:
-            hub = self._hubs.get(slug)
-            if hub is None or not hub.running or hub.loop is not asyncio.get_running_loop():
-                hub = await self._start_once(slug)
-                if hub is None:
-                    return None
-            if self._hubs.get(slug) is hub:
-                hub.occupants.add(viewer)
-                return hub
-
-    def leave(self, hub: Hub, viewer: Viewer) -> None:
-        """Forget a socket, and the hub with its last one."""
-        hub.leave(viewer)
-        if not hub.occupants:
-            hub.tell_presence()
-            hub.stop()
-            if self._hubs.get(hub.slug) is hub:
-                del self._hubs[hub.slug]
-
-    async def _start_once(self, slug: str) -> Hub | None:
-        starting = self._starting.get(slug)
-        if starting is None or starting.get_loop() is not asyncio.get_running_loop():
-            starting = self._starting[slug] = asyncio.create_task(self._start(slug))
-            starting.add_done_callback(lambda _: self._starting.pop(slug, None))
-        return await asyncio.shield(starting)
-
-    async def _start(self, slug: str) -> Hub | None:
-        try:
-            gallery_id = await in_database(Gallery.objects.values_list("pk", flat=True).get, slug=slug)
-        except Gallery.DoesNotExist:
-            return None
-        hub = Hub(gallery_id, slug)
-        await hub.start()
-        self._hubs[slug] = hub
-        return hub
-
-
-hubs = Hubs()

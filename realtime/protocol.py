@@ -27,13 +27,14 @@ class Message(BaseModel):
 
 
 class Hello(Message):
-    """The first message on every socket."""
+    """The first message on every socket; `now` is the time by which URLs run out."""
 
     type: Literal["hello"] = "hello"
     gallery: str
     epoch: str
     head: int
     heartbeat_seconds: int
+    now: str = Field(default_factory=cards.present)
 
 
 class Reset(Message):
@@ -45,12 +46,13 @@ class Reset(Message):
 
 
 class Heartbeat(Message):
-    """Where the feed stands, and how many viewers the gallery has in all processes."""
+    """Where the feed stands, how many viewers the gallery has in all processes, and what time it is."""
 
     type: Literal["heartbeat"] = "heartbeat"
     head: int
     epoch: str
     viewers: int
+    now: str = Field(default_factory=cards.present)
 
 
 class Signed(Message):
@@ -97,9 +99,17 @@ def parse(text: str | bytes | None) -> Resume | Sign | None:
     return message
 
 
-def changes_text(changes: Changes) -> str:
-    """A `changes` message as it goes over the wire."""
-    return json.dumps(changes, separators=(",", ":"), ensure_ascii=False)
+def encoded(value: Any) -> str:
+    """A value as it goes over the wire."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def changes_text(after: int, to: int, cards: list[str], removed: list[str], *, more: bool) -> str:
+    """A `changes` message out of cards and tombstones that were encoded before."""
+    return (
+        f'{{"type":"changes","from":{after},"to":{to},"cards":[{",".join(cards)}],'
+        f'"removed":[{",".join(removed)}],"more":{encoded(more)}}}'
+    )
 
 
 def merge(earlier: Changes, later: Changes) -> Changes:

@@ -11,7 +11,8 @@ from django.urls import path, re_path
 
 from imgs import notify
 from realtime import delivery, probes
-from realtime.consumers import NO_SUCH_GALLERY, GalleryConsumer
+from realtime.audience import NO_SUCH_GALLERY
+from realtime.consumers import GalleryConsumer
 from realtime.handler import BoundedHandler
 from realtime.upload_cap import UploadCap
 

@@ -13,7 +13,8 @@ from channels.routing import ChannelNameRouter
 from channels.worker import Worker
 from django.db import Error as DatabaseError
 
-from imgs import jobs, notify
+from imgs import epochs, jobs, notify
+from imgs.clock import clock
 from imgs.outages import Outage
 from realtime.consumers import CompressionConsumer
 from realtime.threads import in_database
@@ -81,10 +82,12 @@ class CompressionWorker(Worker):  # type: ignore[misc]  # channels has no types
             await queue.put(HINT)
 
     async def _tick(self) -> None:
-        """Pick up each second what a lost hint left behind, and end what nobody will finish."""
+        """Each second pick up what lost hints left behind, end what nobody will finish, notice a clock or a restore."""
         while True:
             await self._dispatch(notify.COMPRESS_CHANNEL)
             with suppress(DatabaseError, OSError):  # the workshop says so; the heartbeat file grows old
                 await in_database(jobs.give_up)
+                await in_database(clock.measure)
+                await in_database(epochs.check)
                 heartbeat_file(os.getpid()).touch()
             await asyncio.sleep(TICK_SECONDS)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from imgs.clock import clock
 from imgs.models import Gallery
 from realtime import threads
 
@@ -28,6 +29,12 @@ def plain_static_files(settings: Any) -> None:
 def pixels_of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """`compress` sets Pillow's limit for good, which in its child process is right."""
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+
+
+@pytest.fixture(autouse=True)
+def clock_of_this_test() -> None:
+    """A test that has turned this process's clock leaves no offset to the next one."""
+    clock.offset = 0.0
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ export class CardView {
   card = null;
 
   /**
-   * @param {{template: HTMLTemplateElement, config: object, onOpen: (id: string) => void,
+   * @param {{template: HTMLTemplateElement, config: object, now: () => number, onOpen: (id: string) => void,
    *          renew: (ids: string[]) => void}} options
    */
   constructor(card, options) {
@@ -26,13 +26,15 @@ export class CardView {
     this.element = options.template.content.firstElementChild.cloneNode(true);
     this.element.dataset.imageId = card.id;
     this.#parts = collect(this.element);
+    const { now } = options;
     const onNeedsUrl = () => options.renew([card.id]);
     this.#original = new LoadingPicture(this.#parts.original, {
+      now,
       onLoad: () => (this.#parts.note.hidden = true),
       onNeedsUrl,
       onGivenUp: () => this.#note(gettext("This picture can't be shown right now.")),
     });
-    this.#small = new LoadingPicture(this.#parts.small, { onLoad: () => {}, onNeedsUrl, onGivenUp: () => {} });
+    this.#small = new LoadingPicture(this.#parts.small, { now, onLoad: () => {}, onNeedsUrl, onGivenUp: () => {} });
     this.#parts.open.addEventListener("click", () => options.onOpen(card.id));
     this.patch(card);
   }

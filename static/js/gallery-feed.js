@@ -1,6 +1,7 @@
 import { Backoff } from "./backoff.js";
 import { GallerySocket } from "./gallery-socket.js";
 import { apply, emptyState } from "./gallery-state.js";
+import { ServerClock } from "./server-clock.js";
 import { UrlRenewal } from "./url-renewal.js";
 
 const PAGE_SIZE = 60;
@@ -10,7 +11,8 @@ const FETCH_LIMIT_MS = 8_000;
  * A gallery as it is now, kept up to date: the snapshot, then what changes since. Used by the page and by the wall.
  *
  * `onChange(state, previous)` is called for every change, `onConnection` with "live", "catching-up", "reconnecting" or
- * "offline", `onViewers` with the number of people watching. `keep` bounds the number of cards remembered.
+ * "offline", `onViewers` with the number of people watching. `keep` bounds the number of cards remembered. `clock` hears
+ * what time the server says it is.
  */
 export class GalleryFeed {
   #config;
@@ -18,13 +20,22 @@ export class GalleryFeed {
   #state = emptyState();
   #socket;
   #renewal;
+  #clock;
   #backoff = new Backoff();
   #retry = null;
   #loading = null;
   #paging = null;
 
-  constructor({ config, onChange, onConnection = () => {}, onViewers = () => {}, keep = Infinity }) {
+  constructor({
+    config,
+    onChange,
+    onConnection = () => {},
+    onViewers = () => {},
+    keep = Infinity,
+    clock = new ServerClock(),
+  }) {
     this.#config = config;
+    this.#clock = clock;
     this.#options = { onChange, onConnection, onViewers, keep };
     this.#socket = new GallerySocket({
       url: () => websocketAddress(config.websocket_path),
@@ -112,6 +123,7 @@ export class GalleryFeed {
   }
 
   #receive(message) {
+    if (message.now) this.#clock.hear(message.now);
     if (message.type === "reset") this.#loadSnapshot();
     else if (message.type === "heartbeat") this.#options.onViewers(message.viewers);
     else this.#apply(message);

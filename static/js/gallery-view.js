@@ -21,8 +21,8 @@ export class GalleryView {
   #renewal = null;
 
   /**
-   * @param {{section: HTMLElement, template: HTMLTemplateElement, config: object, renew: (ids: string[]) => void,
-   *          onOpen: (id: string) => void, onEmpty: (isEmpty: boolean) => void}} options
+   * @param {{section: HTMLElement, template: HTMLTemplateElement, config: object, now: () => number,
+   *          renew: (ids: string[]) => void, onOpen: (id: string) => void, onEmpty: (isEmpty: boolean) => void}} options
    */
   constructor(options) {
     this.#options = options;
@@ -124,8 +124,8 @@ export class GalleryView {
   }
 
   #add(card) {
-    const { template, config, onOpen, renew } = this.#options;
-    const view = new CardView(card, { template, config, onOpen, renew });
+    const { template, config, now, onOpen, renew } = this.#options;
+    const view = new CardView(card, { template, config, now, onOpen, renew });
     this.#views.set(card.id, view);
     return view;
   }

@@ -13,7 +13,10 @@ export class LoadingPicture {
   #tries = 0;
   #failed = false;
 
-  /** @param {{onLoad: () => void, onNeedsUrl: () => void, onGivenUp: () => void}} options */
+  /**
+   * @param {{now: () => number, onLoad: () => void, onNeedsUrl: () => void, onGivenUp: () => void}} options
+   *   `now`: the present by the clock of the server, which decides when the address runs out
+   */
   constructor(image, options) {
     this.#image = image;
     this.#options = options;
@@ -27,7 +30,7 @@ export class LoadingPicture {
 
   /** Whether its address is about to run out before anybody has looked at it. */
   get isRunningOut() {
-    return this.#expires !== null && !this.isLoaded && this.#expires - Date.now() < RENEW_BEFORE_MS;
+    return this.#expires !== null && !this.isLoaded && this.#expires - this.#options.now() < RENEW_BEFORE_MS;
   }
 
   /** Shows this picture: `url` (and `srcset`) valid until `expires` (ISO time or null), of this revision. */

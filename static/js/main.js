@@ -6,6 +6,7 @@ import { GalleryView } from "./gallery-view.js";
 import { LostCards } from "./lost-cards.js";
 import { OlderPages } from "./older-pages.js";
 import { PictureDialog } from "./picture-dialog.js";
+import { ServerClock } from "./server-clock.js";
 import { ThemeSwitch } from "./theme-switch.js";
 import { UploadQueue } from "./upload-queue.js";
 import { stateText } from "./upload-row.js";
@@ -19,8 +20,10 @@ const announcer = new Announcer(find("announcements"));
 const badge = new ConnectionBadge({ element: find("connection"), announce: (text) => announcer.say(text) });
 const viewers = new Viewers(find("viewers"));
 
+const clock = new ServerClock();
 const feed = new GalleryFeed({
   config,
+  clock,
   onConnection: (word) => {
     badge.show(word);
     if (word === "live") queue.settle(feed.state);
@@ -38,6 +41,7 @@ const gallery = new GalleryView({
   section: find("gallery"),
   template: find("card-template"),
   config,
+  now: clock.now,
   renew: (ids) => feed.renew(ids),
   onOpen: (id) => dialog.open(id),
   onEmpty: (isEmpty) => find("page").classList.toggle("is-empty", isEmpty),
@@ -45,6 +49,7 @@ const gallery = new GalleryView({
 
 const dialog = new PictureDialog({
   dialog: find("picture-dialog"),
+  now: clock.now,
   find: (id) => feed.state.cards.get(id),
   neighbour: (id, step) => gallery.neighbour(id, step),
   renew: (ids) => feed.renew(ids),

@@ -14,14 +14,15 @@ export class PictureDialog {
   #touchedAt = null;
 
   /**
-   * @param {{dialog: HTMLDialogElement, find: (id: string) => object|undefined, renew: (ids: string[]) => void,
-   *          neighbour: (id: string, step: number) => object|null, onClose: (id: string) => void}} options
+   * @param {{dialog: HTMLDialogElement, now: () => number, find: (id: string) => object|undefined,
+   *          renew: (ids: string[]) => void, neighbour: (id: string, step: number) => object|null, onClose: (id: string) => void}} options
    */
   constructor(options) {
     this.#options = options;
     this.#dialog = options.dialog;
     this.#parts = collect(this.#dialog);
     this.#picture = new LoadingPicture(this.#parts.original, {
+      now: options.now,
       onLoad: () => this.#reveal(),
       onNeedsUrl: () => options.renew([this.#id]),
       onGivenUp: () => this.#note(gettext("This picture can't be shown right now.")),

@@ -19,7 +19,7 @@ export class UrlRenewal {
   }
 
   ask(ids) {
-    const now = Date.now();
+    const now = performance.now(); // not the time of day, which may be put right by hours
     for (const [id, at] of this.#asked) if (now - at > ASK_AGAIN_MS) this.#asked.delete(id);
     for (const id of ids) if (!this.#asked.has(id)) this.#wanted.add(id);
     if (this.#wanted.size) this.#timer ??= setTimeout(this.#send, GATHER_MS);
@@ -42,7 +42,7 @@ export class UrlRenewal {
     if (!this.#sign(ids)) return;
     for (const id of ids) {
       this.#wanted.delete(id);
-      this.#asked.set(id, Date.now());
+      this.#asked.set(id, performance.now());
     }
     if (this.#wanted.size) this.#timer = setTimeout(this.#send, BETWEEN_REQUESTS_MS);
   };

@@ -13,16 +13,18 @@ const SPARE = 1.3; // so that a place may grow a little without loading again
  * that days of pictures cost no more memory than one screen. A picture that can't be loaded is never handed out.
  */
 export class WallPictures {
+  #now;
   #renew;
   #onLoaded;
   #entries = new Map();
   #loading = 0;
 
   /**
-   * @param {{renew: (ids: string[]) => void, onLoaded: (id: string) => void}} options
-   *   `renew` asks for fresh URLs; they come with a later call of `want`
+   * @param {{now: () => number, renew: (ids: string[]) => void, onLoaded: (id: string) => void}} options
+   *   `now`: the present by the clock of the server, which decides when URLs run out; `renew` asks for fresh URLs; they come with a later call of `want`
    */
-  constructor({ renew, onLoaded }) {
+  constructor({ now, renew, onLoaded }) {
+    this.#now = now;
     this.#renew = renew;
     this.#onLoaded = onLoaded;
   }
@@ -70,7 +72,7 @@ export class WallPictures {
     for (const [id, entry] of this.#entries) {
       if (this.#loading >= AT_ONCE) return;
       if (entry.isLoading || entry.waiting || !isTooSmall(entry)) continue;
-      if (mayHaveExpired(entry)) this.#renewFirst(id, entry);
+      if (mayHaveExpired(entry, this.#now())) this.#renewFirst(id, entry);
       else this.#load(id, entry);
     }
   }
@@ -125,8 +127,8 @@ function takeNews(entry, card) {
   if (entry.card.revision !== card.revision) Object.assign(entry, { failures: 0, loaded: 0 });
 }
 
-const mayHaveExpired = ({ card, isFresh }) =>
-  !isFresh && Date.parse(card.urls_expire_at) - Date.now() < EXPIRY_MARGIN_MS;
+const mayHaveExpired = ({ card, isFresh }, now) =>
+  !isFresh && Date.parse(card.urls_expire_at) - now < EXPIRY_MARGIN_MS;
 
 const isTooSmall = ({ canvas, loaded, longest, card }) =>
   !canvas || (loaded < longest && loaded < Math.max(card.width, card.height));

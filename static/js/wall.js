@@ -1,5 +1,6 @@
 import { connectionText } from "./format.js";
 import { GalleryFeed } from "./gallery-feed.js";
+import { ServerClock } from "./server-clock.js";
 import { WallDirector } from "./wall-director.js";
 import { WallPictures } from "./wall-pictures.js";
 import { WallScreen } from "./wall-screen.js";
@@ -11,13 +12,16 @@ const CONNECTION_PATIENCE_MS = 1_000;
 let connectionTimer = null;
 const config = JSON.parse(document.getElementById("config").textContent);
 const view = new WallView(document.getElementById("wall"));
+const clock = new ServerClock();
 const pictures = new WallPictures({
+  now: clock.now,
   renew: (ids) => feed.renew(ids),
   onLoaded: (id) => director.pictureLoaded(id),
 });
 const director = new WallDirector({ view, pictures });
 const feed = new GalleryFeed({
   config,
+  clock,
   keep: CARDS_KEPT,
   onChange: (state) => director.update(state),
   onConnection: showConnection,

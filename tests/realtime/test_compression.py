@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings as django_settings
 from django.db import OperationalError
 
-from imgs import jobs, notify
+from imgs import epochs, jobs, notify
 from imgs.compression import CompressionError
 from imgs.models import Gallery, UploadedImage
 from imgs.sandbox import ChildDied, Sandbox
@@ -59,6 +59,15 @@ async def test_it_makes_an_upload_ready_and_tells_viewers(gallery: Gallery) -> N
             150,
             113,
         )
+
+
+@pytest.mark.usefixtures("worker")
+async def test_it_notices_that_a_gallery_nobody_looks_at_has_gone_back(gallery: Gallery) -> None:
+    await ended(await add(gallery))
+    await sync_to_async(epochs.mark)(gallery.pk, gallery.epoch, 9)
+    async with asyncio.timeout(10):
+        while (await Gallery.objects.aget(pk=gallery.pk)).epoch == gallery.epoch:
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.usefixtures("worker")

@@ -3,17 +3,20 @@
 import asyncio
 import json
 import threading
+import time
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db.models import F
 
-from imgs import changes, jobs, notify
+from imgs import changes, epochs, jobs, notify
 from imgs.models import Gallery
-from realtime.hub import hubs
+from realtime.hubs import hubs
 from tests.factories import upload, work_off
 from tests.realtime.sockets import Socket, connected
 
@@ -22,6 +25,10 @@ pytestmark = pytest.mark.usefixtures("gallery")
 
 async def later(function: Any, *args: Any) -> Any:
     return await sync_to_async(function, thread_sensitive=False)(*args)
+
+
+def seconds_ago(timestamp: str) -> float:
+    return time.time() - datetime.fromisoformat(timestamp).timestamp()
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +41,9 @@ async def no_hub_stays() -> AsyncIterator[None]:
 async def test_it_says_hello_with_gallery_epoch_head_and_heartbeat(gallery: Gallery) -> None:
     await later(upload, gallery)
     async with connected() as socket:
-        assert await socket.receive() == {
+        hello = await socket.receive()
+        assert seconds_ago(hello.pop("now")) < 5
+        assert hello == {
             "type": "hello",
             "gallery": "main",
             "epoch": gallery.epoch,
@@ -95,8 +104,7 @@ async def test_it_resets_a_client_more_than_1000_changes_behind(gallery: Gallery
 
 
 async def test_it_pages_a_long_catch_up_with_more(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
-    since = changes.since
-    monkeypatch.setattr(changes, "since", lambda *args: since(*args, 2))
+    monkeypatch.setattr(changes, "PAGE_MAX", 2)
     for _ in range(3):
         await later(upload, gallery)
     async with connected(f"/ws/gallery/main/?after=0&epoch={gallery.epoch}") as socket:
@@ -168,6 +176,48 @@ async def test_it_tells_everybody_to_reset_when_the_feed_has_gone_back(gallery: 
         assert await socket.receive(3) == {"type": "reset", "head": 0, "epoch": "restored"}
 
 
+async def test_it_gives_the_feed_a_new_epoch_when_it_has_gone_back_while_running(gallery: Gallery) -> None:
+    await later(upload, gallery)
+    await later(upload, gallery)
+    async with connected() as one, connected() as two:
+        for socket in (one, two):
+            assert (await socket.receive())["head"] == 2
+        await later(lambda: Gallery.objects.update(head=1))
+        epochs_seen = set()
+        for socket in (one, two):
+            reset = await socket.receive(3)
+            assert (reset["type"], reset["head"]) == ("reset", 1)
+            epochs_seen.add(reset["epoch"])
+        await later(gallery.refresh_from_db)
+        assert epochs_seen == {gallery.epoch}
+    async with connected(f"/ws/gallery/main/?after=1&epoch={gallery.epoch}") as socket:
+        assert (await socket.receive())["epoch"] == gallery.epoch
+        assert (await socket.receive())["type"] == "changes"
+
+
+async def test_it_resets_who_was_away_while_the_feed_went_back_and_on_past_it(gallery: Gallery) -> None:
+    async with connected() as socket:
+        await socket.receive()
+        await later(upload, gallery)
+        await later(upload, gallery)
+        while (await socket.receive_type("changes"))["to"] < 2:
+            pass
+    await asyncio.wait_for(later(marked, gallery, 2), 5)
+    await later(lambda: Gallery.objects.update(head=1))  # nothing runs now
+    async with connected() as socket:
+        assert (await socket.receive())["epoch"] != gallery.epoch
+        for _ in range(3):
+            await later(lambda: Gallery.objects.update(head=F("head") + 1))
+    async with connected(f"/ws/gallery/main/?after=2&epoch={gallery.epoch}") as socket:
+        assert (await socket.receive())["head"] == 4
+        assert (await socket.receive())["type"] == "reset"
+
+
+def marked(gallery: Gallery, head: int) -> None:
+    while epochs.marks(gallery.pk).get(gallery.epoch) != head:
+        time.sleep(0.01)
+
+
 async def test_it_does_not_reset_when_a_change_comes_while_it_looks_at_the_head(
     gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,6 +247,7 @@ async def test_it_beats_with_head_epoch_and_viewers(gallery: Gallery, settings: 
     async with connected() as one, connected():
         await later(upload, gallery)
         beat = await one.receive_type("heartbeat")
+        assert seconds_ago(beat.pop("now")) < 5
         assert beat == {"type": "heartbeat", "head": 1, "epoch": gallery.epoch, "viewers": 2}
 
 
@@ -332,8 +383,9 @@ async def test_it_forgets_a_viewer_whose_task_was_cancelled(gallery: Gallery) ->
 
 
 async def test_it_closes_when_its_gallery_is_deleted(gallery: Gallery) -> None:
-    async with connected() as socket:
-        await socket.receive()
+    async with connected() as one, connected() as two:
+        for socket in (one, two):
+            await socket.receive()
         await later(gallery.delete)
-        await socket.send({"type": "resume", "after": 0, "epoch": gallery.epoch})
-        assert await socket.receive() == {"closed": 4404}
+        for socket in (one, two):
+            assert await socket.receive() == {"closed": 4404}

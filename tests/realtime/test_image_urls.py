@@ -10,6 +10,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from imgs import files, jobs, signing
+from imgs.clock import clock
 from imgs.models import Gallery, UploadedImage
 from project.asgi import application
 from realtime import delivery
@@ -124,7 +125,7 @@ async def test_it_refuses_a_url_that_has_run_out_with_410(
     client: httpx.AsyncClient, image: UploadedImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, now = str(image.original_url), time.time()
-    monkeypatch.setattr(signing.time, "time", lambda: now + 3601)
+    monkeypatch.setattr(clock, "now", lambda: now + 3601)
     assert await refusal(client, url) == (410, "expired_url")
 
 
@@ -132,8 +133,21 @@ async def test_it_refuses_a_url_from_the_future_with_403(
     client: httpx.AsyncClient, image: UploadedImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, now = str(image.original_url), time.time()
-    monkeypatch.setattr(signing.time, "time", lambda: now - 3600)
+    monkeypatch.setattr(clock, "now", lambda: now - 3600)
     assert await refusal(client, url) == (403, "forged_url")
+
+
+@pytest.mark.parametrize("wrong", [-7200, 7200])
+async def test_it_asks_the_database_for_the_time_before_it_refuses_anything(
+    client: httpx.AsyncClient, image: UploadedImage, monkeypatch: pytest.MonkeyPatch, wrong: float
+) -> None:
+    real = time.time
+    url = str(image.original_url)
+    monkeypatch.setattr(clock, "_measured", None)  # as in a process that just started
+    monkeypatch.setattr(time, "time", lambda: real() + wrong)
+    response = await client.get(url)
+    assert response.status_code == 200
+    assert 3000 < int(response.headers["cache-control"].split("max-age=")[1].split(",")[0]) <= 3600
 
 
 async def test_it_answers_404_at_once_when_the_image_was_removed(

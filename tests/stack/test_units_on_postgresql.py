@@ -12,10 +12,14 @@ from tests.stack.fleet import RunningFleet
 
 FILES = [
     "tests/imgs/test_changes.py",
+    "tests/imgs/test_clock.py",
+    "tests/imgs/test_epochs.py",
     "tests/imgs/test_jobs.py",
     "tests/imgs/test_upload.py",
+    "tests/realtime/test_catch_up.py",
     "tests/realtime/test_compression.py",
     "tests/realtime/test_gallery_socket.py",
+    "tests/realtime/test_replay.py",
 ]
 
 

@@ -6,11 +6,15 @@ import os
 import signal
 import threading
 from argparse import ArgumentParser
+from contextlib import suppress
 from typing import Any
 
 from django.core.management import BaseCommand
+from django.db import DatabaseError
 
+from imgs import epochs
 from imgs.notify import COMPRESS_CHANNEL, outbox
+from realtime.threads import in_database
 from realtime.worker import CompressionWorker
 
 STOP_SECONDS = 10
@@ -41,6 +45,8 @@ async def work() -> None:
         loop.add_signal_handler(number, stopped.set)
     outbox.attach(loop)
     worker = CompressionWorker()
+    with suppress(DatabaseError):
+        await in_database(epochs.check)
     await worker.start()
     log.info("ready to compress")
     await stopped.wait()

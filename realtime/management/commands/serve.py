@@ -9,17 +9,19 @@ import socket
 import sys
 import tempfile
 from argparse import ArgumentParser, ArgumentTypeError
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import BaseCommand, call_command
-from django.db import OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
 from realtime.server import STOP_SECONDS, Server, listen
+from realtime.threads import in_database
 
 if TYPE_CHECKING:
     from realtime.worker import CompressionWorker
@@ -59,6 +61,7 @@ class Command(BaseCommand):
     def serve(self, listener: socket.socket, *, with_worker: bool) -> int:
         """Serve until told to stop. Returns the exit code."""
         # Importing the application builds the middleware, which reads the static files: not before they are collected
+        from imgs import epochs  # noqa: PLC0415
         from imgs.notify import outbox  # noqa: PLC0415
         from realtime.routing import application  # noqa: PLC0415
 
@@ -66,6 +69,8 @@ class Command(BaseCommand):
 
         async def start() -> None:
             outbox.attach(asyncio.get_running_loop())
+            with suppress(DatabaseError):  # each hub looks again when it starts
+                await in_database(epochs.check)
             if worker:
                 await worker.start()
 

@@ -1,0 +1,53 @@
+"""Changes on their way out: at once when little happens, merged when much does."""
+
+import asyncio
+from collections.abc import Callable
+
+from imgs.changes import Changes
+from realtime import protocol
+
+WINDOW_SECONDS = 0.1
+FRAMES_PER_WINDOW = 2
+
+
+class Outgoing:
+    """Posts changes at once, but at most FRAMES_PER_WINDOW texts in WINDOW_SECONDS: a burst is merged into one."""
+
+    def __init__(self, post: Callable[[str], None]) -> None:
+        self.waiting: Changes | None = None
+        self._post = post
+        self._frames = 0
+        self._window: asyncio.TimerHandle | None = None
+
+    def put(self, changes: Changes) -> None:
+        """Send changes that follow the ones before."""
+        self.waiting = protocol.merge(self.waiting, changes) if self.waiting else changes
+        if self._frames < FRAMES_PER_WINDOW:
+            self._flush()
+        if self._window is None:
+            self._open_window()
+
+    def drop(self) -> None:
+        """Forget what was not sent yet."""
+        self.waiting = None
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        if self._window:
+            self._window.cancel()
+
+    def _open_window(self) -> None:
+        self._window = asyncio.get_running_loop().call_later(WINDOW_SECONDS, self._end_window)
+
+    def _end_window(self) -> None:
+        self._frames = 0
+        self._window = None
+        if self.waiting:
+            self._flush()
+            self._open_window()
+
+    def _flush(self) -> None:
+        if self.waiting:
+            self._frames += 1
+            self._post(protocol.encoded(self.waiting))
+            self.waiting = None

@@ -1,0 +1,16 @@
+/**
+ * The present by the server's clock: addresses of pictures run out by that one, and a browser's may be hours off.
+ * Until the server has told the time, the browser's own has to do.
+ */
+export class ServerClock {
+  #offset = 0;
+
+  /** Takes in what time (ISO) the server says it is now. */
+  hear(time) {
+    const told = Date.parse(time);
+    if (Number.isFinite(told)) this.#offset = told - Date.now();
+  }
+
+  /** Milliseconds since 1970. */
+  now = () => Date.now() + this.#offset;
+}
