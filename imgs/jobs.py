@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from django.core.files.storage import default_storage
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from imgs import changes, notify
+from imgs import changes, disk, notify
 from imgs.models import Gallery, UploadedImage
 from imgs.storing import FinishedFile, discard_unless_named
 
@@ -171,8 +171,24 @@ def retry(image: UploadedImage) -> bool:
 def remove(image: UploadedImage) -> bool:
     """Take an image off every screen, then delete its files; False when it was gone already.
 
-    The row stays as a tombstone for as long as a client may catch up past it.
+    The row stays as a tombstone for as long as a client may catch up past it. This works on a full disk, too.
     """
+    try:
+        return _remove(image)
+    except DatabaseError as error:
+        if not (disk.is_full(error) and disk.release_reserve()):
+            raise
+        return _remove(image)
+
+
+def queue_facts() -> dict[str, Any]:
+    """How many images wait or are worked on, and when the oldest of them was uploaded (None when there is none)."""
+    owed = UploadedImage.objects.filter(status=Status.QUEUED).exclude(work=Work.NONE)
+    oldest = owed.order_by("created_at").values_list("created_at", flat=True).first()
+    return {"length": owed.count(), "oldest": oldest}
+
+
+def _remove(image: UploadedImage) -> bool:
     present = UploadedImage.objects.filter(pk=image.pk).exclude(status=Status.REMOVED)
     try:
         with transaction.atomic():
@@ -186,13 +202,6 @@ def remove(image: UploadedImage) -> bool:
     names = [name for name in (tombstone.original.name, tombstone.compressed.name) if name]
     transaction.on_commit(lambda: _delete_files(names), robust=True)
     return True
-
-
-def queue_facts() -> dict[str, Any]:
-    """How many images wait or are worked on, and when the oldest of them was uploaded (None when there is none)."""
-    owed = UploadedImage.objects.filter(status=Status.QUEUED).exclude(work=Work.NONE)
-    oldest = owed.order_by("created_at").values_list("created_at", flat=True).first()
-    return {"length": owed.count(), "oldest": oldest}
 
 
 def _claimable() -> QuerySet[UploadedImage]:
@@ -238,3 +247,4 @@ def _bury(gallery_id: int, floor: int) -> None:
 def _delete_files(names: list[str]) -> None:
     for name in names:
         default_storage.delete(name)
+    disk.keep_reserve()

@@ -21,7 +21,8 @@ STAFF_NAME, STAFF_PASSWORD = "staff", "a long walk by the sea"
 class GalleryServer:
     """`manage.py serve` on a free port with data of its own. It keeps both over a restart."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, **environment: str) -> None:
+        data_dir.mkdir(exist_ok=True)
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.visitor = self._client()  # somebody whom no page belongs to
@@ -32,6 +33,7 @@ class GalleryServer:
             "HEARTBEAT_SECONDS": "1",
             "UPLOAD_RATE": "100000/minute",
             "DJANGO_SUPERUSER_PASSWORD": STAFF_PASSWORD,
+            **environment,
         }
         self._process: subprocess.Popen[bytes] | None = None
 

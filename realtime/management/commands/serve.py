@@ -5,6 +5,7 @@ import daphne.server  # noqa: F401, I001 (first: it installs the asyncio reactor
 import asyncio
 import errno
 import hashlib
+import multiprocessing.util
 import socket
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
+from imgs.disk import keep_reserve
 from realtime.server import STOP_SECONDS, Server, listen
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class Command(BaseCommand):
             listener = take_port(options["host"], options["port"])
             if not settings.FLEET:
                 migrate()
+                keep_reserve()
                 collect_static_files()
             code = self.serve(listener, with_worker=not options["without_worker"])
         except KeyboardInterrupt:
@@ -118,6 +121,7 @@ def make_folders() -> None:
             f"dinding: can't write to {settings.DATA_DIR} ({reason}). Give this user the right to, or choose another "
             "folder: DATA_DIR=/path/to/folder make run"
         )
+    multiprocessing.util.get_temp_dir()  # chosen now: sockets of children don't belong among bodies, nor in a long path
     tempfile.tempdir = str(settings.FILE_UPLOAD_TEMP_DIR)  # bodies of uploads arrive on the disk that keeps them
 
 
