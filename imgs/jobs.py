@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # web processes decode nothing, so they need no Pillow
 LEASE_SECONDS = 6
 ATTEMPTS_MAX = 3
 OLDEST_EVERY = 4
+ORIGINAL_MISSING = "original_missing"
 
 # One statement, because it runs for every hint in every worker: through the ORM it takes five times as long.
 _CLAIM = """
@@ -158,14 +159,27 @@ def give_up() -> int:
 
 def retry(image: UploadedImage) -> bool:
     """Put a failed image back into the queue; False when it is not failed any more."""
-    failed = UploadedImage.objects.filter(pk=image.pk, status=Status.FAILED)
-    try:
-        queued = _change(failed, image.gallery_id, status=Status.QUEUED, work=Work.THUMBNAIL, attempts=0, error_code="")
-    except Lost:
+    return _queue_again(UploadedImage.objects.filter(pk=image.pk, status=Status.FAILED), image.gallery_id)
+
+
+def redo(image: UploadedImage) -> bool:
+    """Have a ready image compressed again, because its small version was lost; False when that is not its own any more.
+
+    What is left of the small version is deleted.
+    """
+    name = image.compressed.name
+    ready = UploadedImage.objects.filter(pk=image.pk, status=Status.READY, compressed=name)
+    if not _queue_again(ready, image.gallery_id, compressed="", compressed_size=None):
         return False
-    changes.announce(queued)
-    transaction.on_commit(notify.workers, robust=True)
+    transaction.on_commit(lambda: _delete_files([name]), robust=True)
     return True
+
+
+def write_off(image: UploadedImage) -> bool:
+    """Fail an image whose original was lost, whatever else is there of it; False when it was removed meanwhile."""
+    present = UploadedImage.objects.filter(pk=image.pk, original=image.original.name)
+    known = Q(status=Status.REMOVED) | Q(status=Status.FAILED, error_code=ORIGINAL_MISSING)
+    return _fail(present.exclude(known), image.gallery_id, ORIGINAL_MISSING)
 
 
 def remove(image: UploadedImage) -> bool:
@@ -224,6 +238,18 @@ def _change(rows: QuerySet[UploadedImage], gallery_id: int, **values: Any) -> Up
         if not rows.update(seq=number, **values):
             raise Lost
         return UploadedImage.objects.get(gallery_id=gallery_id, seq=number)
+
+
+def _queue_again(rows: QuerySet[UploadedImage], gallery_id: int, **values: Any) -> bool:
+    try:
+        image = _change(
+            rows, gallery_id, status=Status.QUEUED, work=Work.THUMBNAIL, attempts=0, error_code="", **values
+        )
+    except Lost:
+        return False
+    changes.announce(image)
+    transaction.on_commit(notify.workers, robust=True)
+    return True
 
 
 def _fail(rows: QuerySet[UploadedImage], gallery_id: int, code: str) -> bool:
