@@ -69,10 +69,14 @@ class GalleryServer:
 
     def add_staff(self) -> None:
         """Make the account of the person who runs the gallery."""
-        command = [sys.executable, "manage.py", "createsuperuser", "--noinput", "--username", STAFF_NAME]
-        subprocess.run(
-            [*command, "--email", "staff@example.org"], cwd=ROOT, env=self._env, check=True, capture_output=True
-        )
+        self.manage(
+            "createsuperuser", "--noinput", "--username", STAFF_NAME, "--email", "staff@example.org"
+        ).check_returncode()
+
+    def manage(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of `manage.py` on the same data."""
+        command = [sys.executable, "manage.py", *words]
+        return subprocess.run(command, cwd=ROOT, env=self._env, check=False, capture_output=True, text=True)
 
     def staff(self) -> httpx.Client:
         """Somebody logged in to the admin."""
