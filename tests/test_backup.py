@@ -102,6 +102,7 @@ def test_it_brings_back_cards_and_files_of_a_backup_made_while_people_upload(
         while not over.is_set():
             send(server, picture(100 + number % 100))
             number += 1
+            over.wait(0.03)
 
     uploading = threading.Thread(target=go_on)
     uploading.start()

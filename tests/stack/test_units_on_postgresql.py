@@ -11,6 +11,7 @@ from deploy.fleet.images import PROJECT
 from tests.stack.fleet import RunningFleet
 
 FILES = [
+    "tests/imgs/test_audit.py",
     "tests/imgs/test_changes.py",
     "tests/imgs/test_jobs.py",
     "tests/imgs/test_upload.py",
