@@ -119,10 +119,11 @@ async def until_so(condition: Callable[[], bool], seconds: float = 20) -> None:
             await asyncio.sleep(0.01)
 
 
-@pytest.fixture
-def small_database(tmp_path: Path) -> Iterator[tuple[GalleryServer, SmallDisk]]:
-    """The real program with its database on a small disk."""
-    with small_disk(tmp_path / "database", "12m") as disk:
+@pytest.fixture(params=[("database", "12m"), ("data", "140m")])
+def on_small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[GalleryServer, SmallDisk]]:
+    """The real program with its database, or everything, on a small disk."""
+    name, size = request.param
+    with small_disk(tmp_path / name, size) as disk:
         server = GalleryServer(tmp_path / "data", DATABASE_URL=f"sqlite:///{disk.folder}/dinding.sqlite3")
         try:
             server.start()
@@ -134,9 +135,9 @@ def small_database(tmp_path: Path) -> Iterator[tuple[GalleryServer, SmallDisk]]:
 
 
 def test_it_goes_through_a_full_disk_under_the_database_without_a_loss(
-    small_database: tuple[GalleryServer, SmallDisk], tmp_path: Path
+    on_small_disk: tuple[GalleryServer, SmallDisk], tmp_path: Path
 ) -> None:
-    server, disk = small_database
+    server, disk = on_small_disk
     with closing(server.staff()) as staff:
         shown = LiveGallery(server, staff)
         accepted = [shown.upload(picture(300 + number), f"photo{number}.jpg")["id"] for number in range(8)]
