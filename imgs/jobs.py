@@ -165,11 +165,12 @@ def retry(image: UploadedImage) -> bool:
 def redo(image: UploadedImage) -> bool:
     """Have a ready image compressed again, because its small version was lost; False when that is not its own any more.
 
-    What is left of the small version is deleted.
+    What is left of the small version is deleted, and its URLs end: browsers may have kept what they got under them.
     """
     name = image.compressed.name
     ready = UploadedImage.objects.filter(pk=image.pk, status=Status.READY, compressed=name)
-    if not _queue_again(ready, image.gallery_id, compressed="", compressed_size=None):
+    values = {"compressed": "", "compressed_size": None, "revision": F("revision") + 1}
+    if not _queue_again(ready, image.gallery_id, **values):
         return False
     transaction.on_commit(lambda: _delete_files([name]), robust=True)
     return True

@@ -116,7 +116,7 @@ def test_it_has_a_lost_small_version_made_again(
     assert (sent[-1]["from"], sent[-1]["to"]) == (2, 3)
     assert run(capsys, "--fix")[1][-1].startswith("1 images and 1 files: 0 problems")
     assert work_off(tmp_path) is not None
-    assert state(image).status == Status.READY
+    assert (state(image).status, state(image).revision) == (Status.READY, 2)
     assert run(capsys)[0] == 0
 
 
