@@ -169,13 +169,13 @@ def _is_unchanged(image: UploadedImage) -> bool:
 
 def _without_row(names: list[str]) -> list[str]:
     """Those of at most CHUNK stored files that no living row names."""
-    images = [image for name in names if (image := _image_of(name))]
+    images = [image for name in names if (image := image_of(name))]
     rows = UploadedImage.objects.exclude(status=Status.REMOVED).filter(pk__in=images)
     named = {name for row in rows.values_list("original", "compressed") for name in row}
     return [name for name in names if name not in named]
 
 
-def _image_of(name: str) -> UUID | None:
+def image_of(name: str) -> UUID | None:
     """The image for which the server made this name."""
     try:
         return UUID(Path(name).name[:36])

@@ -1,7 +1,7 @@
 """A copy of a gallery, database and files, that is consistent though it was made while the gallery was in use.
 
 The database comes first, then the files its images have: no image comes back without its file, but for those removed
-in between, and the audit at the end of a restore says so of them.
+in between, which are removed again.
 """
 
 import json
@@ -9,17 +9,18 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.utils import timezone
 
-from imgs import dump
-from imgs.audit import FOLDERS, Audit, Totals
+from imgs import dump, jobs
+from imgs.audit import FOLDERS, Audit, Totals, image_of
 from imgs.models import UploadedImage
 
 MANIFEST = "manifest.json"
@@ -33,7 +34,10 @@ class Refused(Exception):
 
 @dataclass
 class Manifest:
-    """What a backup holds. It is written last: a folder without one is no backup. `missing` files were just removed."""
+    """What a backup holds. It is written last: a folder without one is no backup.
+
+    `removed` images went while it was made; `missing` files were lost before.
+    """
 
     made_at: str
     database: str
@@ -41,6 +45,7 @@ class Manifest:
     files: int = 0
     bytes: int = 0
     missing: int = 0
+    removed: list[str] = field(default_factory=list)
 
 
 def make(folder: Path) -> Manifest:
@@ -60,10 +65,13 @@ def make(folder: Path) -> Manifest:
     made_at = timezone.now().isoformat(timespec="seconds")
     manifest = Manifest(made_at, connection.vendor, dump.save(folder / "database", list_files))
     for name, size in _listed(folder):
-        kept = _keep(name, folder / name)
-        manifest.files += kept
-        manifest.bytes += size * kept
-        manifest.missing += not kept
+        if _keep(name, folder / name):
+            manifest.files += 1
+            manifest.bytes += size
+        elif (image := image_of(name)) and _is_removed(image):
+            manifest.removed.append(str(image))
+        else:
+            manifest.missing += 1
     os.sync()
     (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1) + "\n")
     return manifest
@@ -86,6 +94,8 @@ def restore(folder: Path, report: Callable[[str], None], *, force: bool) -> Tota
     for name, size in _listed(folder):
         _bring_back(folder / name, name, size)
     dump.load(folder / "database", manifest.migrations)
+    for image in UploadedImage.objects.filter(pk__in=manifest.removed):
+        jobs.remove(image)
     return Audit(report, fix=True, older_than=FOR_EVER).run()
 
 
@@ -115,6 +125,11 @@ def _keep(name: str, target: Path) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def _is_removed(image: UUID) -> bool:
+    """Whether an image that was there is not any more."""
+    return not UploadedImage.objects.filter(pk=image).exclude(status=UploadedImage.Status.REMOVED).exists()
 
 
 def _bring_back(source: Path, name: str, size: int) -> None:

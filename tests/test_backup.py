@@ -12,8 +12,10 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
+from imgs import backup, jobs
+from imgs.models import Gallery
 from tests.browser.gallery_server import GalleryServer, post
-from tests.factories import picture
+from tests.factories import picture, upload, work_off
 from tests.stack.fleet import until
 
 CHANGING = {"original_url", "compressed_url", "urls_expire_at"}
@@ -159,10 +161,36 @@ def test_it_brings_a_running_gallery_back_when_forced_to(server: GalleryServer, 
     assert send(server, picture(color="gold")) in ready_cards(server)
 
 
+@pytest.mark.parametrize("half", [False, True])
+def test_it_does_not_bring_back_what_is_removed_while_the_backup_is_made(
+    gallery: Gallery, other: GalleryServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, half: bool
+) -> None:
+    """Right after the database was saved, or when one of its two files was kept already."""
+    upload(gallery)
+    removed = work_off(tmp_path)
+    upload(gallery)
+    kept = work_off(tmp_path)
+    assert removed
+    assert kept
+    keep = backup._keep
+
+    def remove_before(name: str, target: Path) -> bool:
+        if name == (removed.compressed.name if half else removed.original.name):
+            jobs.remove(removed)
+        return keep(name, target)
+
+    monkeypatch.setattr(backup, "_keep", remove_before)
+    backup.make(tmp_path / "copy")
+    restored = other.manage("restore", str(tmp_path / "copy"))
+    assert (restored.returncode, "1 images are back, 0 of them repaired" in restored.stdout) == (0, True)
+    other.start()
+    assert list(cards(other)) == [str(kept.pk)]
+    assert len(list((other.data_dir / "media" / "originals").iterdir())) == 1
+
+
 def test_it_says_of_what_is_not_in_the_backup_what_became_of_it(
     server: GalleryServer, other: GalleryServer, tmp_path: Path
 ) -> None:
-    """Files that were removed between the database and the files."""
     lost, again, whole = (send(server, picture(color=color)) for color in ("teal", "navy", "olive"))
     ready_cards(server)
     assert server.manage("backup", str(tmp_path / "copy")).returncode == 0

@@ -23,6 +23,7 @@ class GalleryServer:
 
     def __init__(self, data_dir: Path, **environment: str) -> None:
         data_dir.mkdir(exist_ok=True)
+        self.data_dir = data_dir
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.visitor = self._client()  # somebody whom no page belongs to

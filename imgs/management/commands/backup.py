@@ -24,5 +24,5 @@ class Command(BaseCommand):
             made = backup.make(options["folder"].resolve())
         except (backup.Refused, OSError) as error:
             raise CommandError(str(error)) from error
-        gone = f"; {made.missing:,} files were removed meanwhile" if made.missing else ""
-        self.stdout.write(f"{options['folder']}: the database and {made.files:,} files, {made.bytes:,} bytes{gone}")
+        lost = f"; {made.missing:,} files are missing, as `manage.py audit` will say" if made.missing else ""
+        self.stdout.write(f"{options['folder']}: the database and {made.files:,} files, {made.bytes:,} bytes{lost}")
