@@ -161,6 +161,24 @@ def test_it_goes_through_a_full_disk_under_the_database_without_a_loss(
     assert "Traceback" not in server.log.read_text()
 
 
+def test_it_starts_on_a_full_disk_so_that_somebody_can_tidy_up(
+    on_small_disk: tuple[GalleryServer, SmallDisk],
+) -> None:
+    server, disk = on_small_disk
+    with closing(server.staff()) as staff:
+        shown = LiveGallery(server, staff)
+        shown.upload(picture(), "photo.jpg")
+        kept = shown.upload(picture(300), "other.jpg")["id"]
+        until(lambda: {card["status"] for card in shown.cards()} == {"ready"})
+        server.stop()
+        disk.fill()
+        server.start()
+        shown.remove("photo.jpg")
+        assert [card["id"] for card in shown.cards()] == [kept]
+        disk.free()
+        assert attempt(shown).status_code == 202
+
+
 def attempt(shown: LiveGallery) -> httpx.Response:
     """Upload a picture that may be refused."""
     return post(shown.server.visitor, "/upload/", {"gallery": shown.slug}, {"image": ("more.jpg", picture(200))})

@@ -20,7 +20,7 @@ from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
-from imgs.disk import keep_reserve
+from imgs.disk import is_full, keep_reserve, release_reserve
 from realtime.server import STOP_SECONDS, Server, listen
 
 if TYPE_CHECKING:
@@ -143,6 +143,9 @@ def migrate() -> None:
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):  # ten times cheaper than the command itself
             call_command("migrate", interactive=False, verbosity=0)
     except OperationalError as error:
+        if is_full(error) and release_reserve():
+            migrate()
+            return
         sys.exit(f"dinding: can't use the database {connection.settings_dict['NAME']}: {str(error).strip()}")
 
 
