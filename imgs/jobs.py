@@ -180,7 +180,7 @@ def write_off(image: UploadedImage) -> bool:
     """Fail an image whose original was lost, whatever else is there of it; False when it was removed meanwhile."""
     present = UploadedImage.objects.filter(pk=image.pk, original=image.original.name)
     known = Q(status=Status.REMOVED) | Q(status=Status.FAILED, error_code=ORIGINAL_MISSING)
-    return _fail(present.exclude(known), image.gallery_id, ORIGINAL_MISSING)
+    return _fail(present.exclude(known), image.gallery_id, ORIGINAL_MISSING, revision=F("revision") + 1)
 
 
 def remove(image: UploadedImage) -> bool:
@@ -253,11 +253,10 @@ def _queue_again(rows: QuerySet[UploadedImage], gallery_id: int, **values: Any) 
     return True
 
 
-def _fail(rows: QuerySet[UploadedImage], gallery_id: int, code: str) -> bool:
+def _fail(rows: QuerySet[UploadedImage], gallery_id: int, code: str, **values: Any) -> bool:
+    values |= {"status": Status.FAILED, "work": Work.NONE, "error_code": code}
     try:
-        image = _change(
-            rows, gallery_id, status=Status.FAILED, work=Work.NONE, error_code=code, lease_token=None, lease_until=None
-        )
+        image = _change(rows, gallery_id, lease_token=None, lease_until=None, **values)
     except Lost:
         return False
     log.warning("a picture failed", extra={"image": str(image.pk), "code": code, "original_name": image.original_name})

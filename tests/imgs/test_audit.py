@@ -141,7 +141,7 @@ def test_it_fails_an_image_whose_original_is_lost(
     code, lines = run(capsys, "--fix")
     assert (code, lines[0].endswith("-> failed")) == (0, True)
     assert (state(image).status, state(image).error_code) == (Status.FAILED, "original_missing")
-    assert sent[-1]["cards"][0]["error"] == "original_missing"
+    assert (sent[-1]["cards"][0]["error"], sent[-1]["cards"][0]["revision"]) == ("original_missing", 2)
     head = Gallery.objects.get(pk=gallery.pk).head
     assert run(capsys, "--fix")[1][-1].split(": ")[1].startswith("0 problems")
     assert Gallery.objects.get(pk=gallery.pk).head == head
