@@ -1,6 +1,5 @@
 """One uploaded file becomes a stored original and a queued row, or a Problem."""
 
-import errno
 import hashlib
 import os
 from pathlib import PurePath
@@ -33,7 +32,7 @@ def accept(file: UploadedFile, gallery: Gallery, owner: str, key: UUID | None) -
         return _repeated(known, digest)
     check_room(file.size or 0)
     identity = uuid4()
-    name = _store(f"originals/{identity}{header.extension}", file)
+    name = default_storage.save(f"originals/{identity}{header.extension}", file)
     try:
         return _queue(
             uuid=identity,
@@ -104,15 +103,6 @@ def stored_bytes() -> int:
     kept = UploadedImage.objects.exclude(status=UploadedImage.Status.REMOVED)
     total = kept.aggregate(originals=Sum("original_size", default=0), results=Sum("compressed_size", default=0))
     return int(total["originals"] + total["results"])
-
-
-def _store(name: str, file: UploadedFile) -> str:
-    try:
-        return default_storage.save(name, file)
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise problems.storage_full() from error
-        raise
 
 
 @transaction.atomic

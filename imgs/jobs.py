@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from django.core.files.storage import default_storage
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from imgs import changes, notify
+from imgs import changes, disk, notify
 from imgs.models import Gallery, UploadedImage
 from imgs.storing import FinishedFile, discard_unless_named
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # web processes decode nothing, so they need no Pillow
 LEASE_SECONDS = 3
 ATTEMPTS_MAX = 3
 OLDEST_EVERY = 4
+ORIGINAL_MISSING = "original_missing"
 
 # One statement, because it runs for every hint in every worker: through the ORM it takes five times as long.
 _CLAIM = """
@@ -158,21 +159,51 @@ def give_up() -> int:
 
 def retry(image: UploadedImage) -> bool:
     """Put a failed image back into the queue; False when it is not failed any more."""
-    failed = UploadedImage.objects.filter(pk=image.pk, status=Status.FAILED)
-    try:
-        queued = _change(failed, image.gallery_id, status=Status.QUEUED, work=Work.THUMBNAIL, attempts=0, error_code="")
-    except Lost:
+    return _queue_again(UploadedImage.objects.filter(pk=image.pk, status=Status.FAILED), image.gallery_id)
+
+
+def redo(image: UploadedImage) -> bool:
+    """Have a ready image compressed again, because its small version was lost; False when that is not its own any more.
+
+    What is left of the small version is deleted, and its URLs end: browsers may have kept what they got under them.
+    """
+    name = image.compressed.name
+    ready = UploadedImage.objects.filter(pk=image.pk, status=Status.READY, compressed=name)
+    values = {"compressed": "", "compressed_size": None, "revision": F("revision") + 1}
+    if not _queue_again(ready, image.gallery_id, **values):
         return False
-    changes.announce(queued)
-    transaction.on_commit(notify.workers, robust=True)
+    transaction.on_commit(lambda: _delete_files([name]), robust=True)
     return True
+
+
+def write_off(image: UploadedImage) -> bool:
+    """Fail an image whose original was lost, whatever else is there of it; False when it was removed meanwhile."""
+    present = UploadedImage.objects.filter(pk=image.pk, original=image.original.name)
+    known = Q(status=Status.REMOVED) | Q(status=Status.FAILED, error_code=ORIGINAL_MISSING)
+    return _fail(present.exclude(known), image.gallery_id, ORIGINAL_MISSING, revision=F("revision") + 1)
 
 
 def remove(image: UploadedImage) -> bool:
     """Take an image off every screen, then delete its files; False when it was gone already.
 
-    The row stays as a tombstone for as long as a client may catch up past it.
+    The row stays as a tombstone for as long as a client may catch up past it. This works on a full disk, too.
     """
+    try:
+        return _remove(image)
+    except DatabaseError as error:
+        if not (disk.is_full(error) and disk.release_reserve()):
+            raise
+        return _remove(image)
+
+
+def queue_facts() -> dict[str, Any]:
+    """How many images wait or are worked on, and when the oldest of them was uploaded (None when there is none)."""
+    owed = UploadedImage.objects.filter(status=Status.QUEUED).exclude(work=Work.NONE)
+    oldest = owed.order_by("created_at").values_list("created_at", flat=True).first()
+    return {"length": owed.count(), "oldest": oldest}
+
+
+def _remove(image: UploadedImage) -> bool:
     present = UploadedImage.objects.filter(pk=image.pk).exclude(status=Status.REMOVED)
     try:
         with transaction.atomic():
@@ -186,13 +217,6 @@ def remove(image: UploadedImage) -> bool:
     names = [name for name in (tombstone.original.name, tombstone.compressed.name) if name]
     transaction.on_commit(lambda: _delete_files(names), robust=True)
     return True
-
-
-def queue_facts() -> dict[str, Any]:
-    """How many images wait or are worked on, and when the oldest of them was uploaded (None when there is none)."""
-    owed = UploadedImage.objects.filter(status=Status.QUEUED).exclude(work=Work.NONE)
-    oldest = owed.order_by("created_at").values_list("created_at", flat=True).first()
-    return {"length": owed.count(), "oldest": oldest}
 
 
 def _claimable() -> QuerySet[UploadedImage]:
@@ -217,11 +241,22 @@ def _change(rows: QuerySet[UploadedImage], gallery_id: int, **values: Any) -> Up
         return UploadedImage.objects.get(gallery_id=gallery_id, seq=number)
 
 
-def _fail(rows: QuerySet[UploadedImage], gallery_id: int, code: str) -> bool:
+def _queue_again(rows: QuerySet[UploadedImage], gallery_id: int, **values: Any) -> bool:
     try:
         image = _change(
-            rows, gallery_id, status=Status.FAILED, work=Work.NONE, error_code=code, lease_token=None, lease_until=None
+            rows, gallery_id, status=Status.QUEUED, work=Work.THUMBNAIL, attempts=0, error_code="", **values
         )
+    except Lost:
+        return False
+    changes.announce(image)
+    transaction.on_commit(notify.workers, robust=True)
+    return True
+
+
+def _fail(rows: QuerySet[UploadedImage], gallery_id: int, code: str, **values: Any) -> bool:
+    values |= {"status": Status.FAILED, "work": Work.NONE, "error_code": code}
+    try:
+        image = _change(rows, gallery_id, lease_token=None, lease_until=None, **values)
     except Lost:
         return False
     log.warning("a picture failed", extra={"image": str(image.pk), "code": code, "original_name": image.original_name})
@@ -238,3 +273,4 @@ def _bury(gallery_id: int, floor: int) -> None:
 def _delete_files(names: list[str]) -> None:
     for name in names:
         default_storage.delete(name)
+    disk.keep_reserve()

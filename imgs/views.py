@@ -1,6 +1,5 @@
 """The pages, the upload, and what the people who run it ask for."""
 
-import errno
 import logging
 import sys
 from http import HTTPStatus
@@ -21,6 +20,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from django.views.defaults import server_error as default_server_error
 
 from imgs import cards, intake, metrics, problems, visitors
+from imgs.disk import is_full
 from imgs.forms import UploadForm
 from imgs.models import Gallery, gallery_named
 
@@ -81,6 +81,8 @@ def receive(request: HttpRequest, slug: str) -> cards.Card:
     except Gallery.DoesNotExist:
         raise problems.not_found() from None
     except (DatabaseError, OSError) as error:
+        if is_full(error):
+            raise problems.storage_full() from error
         log.error("an upload could not be kept", extra={"error": f"{type(error).__name__}: {error}"})
         raise problems.unavailable() from error
     metrics.uploads.inc()
@@ -106,8 +108,7 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: an error nobody thought of, which stands in the log with its trace."""
-    error = sys.exc_info()[1]
-    full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+    full = is_full(sys.exc_info()[1])
     answer = refuse(request, problems.storage_full() if full else problems.unavailable())
     return answer if wants_problem(request) else default_server_error(request)
 

@@ -3,7 +3,6 @@
 import daphne.server  # noqa: F401, I001 (first: it installs the asyncio reactor)
 
 import asyncio
-import errno
 import logging
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +16,7 @@ from twisted.internet import reactor as twisted_reactor
 from twisted.web.http import RESPONSES
 
 from imgs import problems
+from imgs.disk import is_full
 
 from .upload_cap import DISCARD_BYTES, DISCARD_SECONDS, SMALL_BODY_BYTES, WHOLE_BODY, objection, refusal, too_large
 
@@ -24,7 +24,6 @@ CHUNK_BYTES = 64 * 1024
 READ_BYTES = 256 * 1024  # at once from the network, for a large body: a quarter less work than Twisted's 64 KB
 MAX_UNREAD_BYTES = 1024 * 1024  # of answers, for one client
 UNREAD_SECONDS = 30.0  # without reading anything of them
-FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 logger = logging.getLogger(__name__)
 reactor = cast(Any, twisted_reactor)
@@ -165,7 +164,7 @@ class CappedRequest(WebRequest):  # type: ignore[misc]  # Daphne has no types
         try:
             write(*arguments)
         except OSError as error:
-            self.refuse(problems.storage_full if error.errno in FULL_DISK else problems.unavailable)
+            self.refuse(problems.storage_full if is_full(error) else problems.unavailable)
 
     def discard(self, size: int) -> None:
         """Drop `size` bytes; close when that makes too many."""

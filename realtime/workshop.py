@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
@@ -13,11 +14,13 @@ from django.db import Error as DatabaseError
 
 from imgs import jobs
 from imgs.compression import CompressionError, Options, Result
+from imgs.disk import is_full
 from imgs.outages import Outage
 from imgs.sandbox import ChildDied, Sandbox
 from realtime.threads import in_database
 
 RENEW_SECONDS = jobs.LEASE_SECONDS / 3
+FULL_DISK_SECONDS = 2.0  # without claiming, after the disk had no room; the next attempt tells whether it has
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +40,17 @@ class Workshop:
         self._fills: set[asyncio.Task[None]] = set()
         self._claiming = asyncio.Lock()
         self._database = Outage(log, "the database")
+        self._room = Outage(log, "room on the disk")
+        self._no_room_until = 0.0  # by time.monotonic()
+        self._owed: set[jobs.Job] = set()  # to be handed back as soon as the database has room for that
         self._open = True
 
     async def fill(self) -> None:
         """Claim a waiting image for every free child. What goes wrong now goes right at a later tick."""
         try:
             async with self._claiming:
-                while self._open and len(self._running) < self._children:
+                await self._hand_back_owed()
+                while self._open and len(self._running) < self._children and time.monotonic() > self._no_room_until:
                     job = await in_database(jobs.claim)
                     self._database.over()
                     if job is None:
@@ -55,7 +62,7 @@ class Workshop:
                     self._running.add(task)
                     task.add_done_callback(self._running.discard)
         except DatabaseError as error:
-            self._database.noticed(error)
+            (self._room if is_full(error) else self._database).noticed(error)
 
     def start(self) -> None:
         """Start the children."""
@@ -71,22 +78,22 @@ class Workshop:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        with suppress(DatabaseError):
+            await self._hand_back_owed()
         self._sandbox.stop()
 
     async def _work(self, job: jobs.Job) -> None:
         """Bring one job to an end, whatever happens, and look for the next."""
         try:
             await self._compress(job)
+            self._room.over()
         except asyncio.CancelledError:
             await asyncio.shield(in_database(jobs.hand_back, job))
             raise
         except LeaseLost:
             log.info("another worker took over", extra={"image": str(job.image)})
         except Exception as error:  # noqa: BLE001 (the one boundary: no picture and no outage may stop the worker)
-            log.warning(
-                "an attempt failed", extra={"image": str(job.image), "error": f"{type(error).__name__}: {error}"}
-            )
-            await self._end_attempt(job)
+            await self._end_attempt(job, error)
         asyncio.get_running_loop().call_soon(self._look_again)
 
     async def _compress(self, job: jobs.Job) -> None:
@@ -115,9 +122,23 @@ class Workshop:
         finally:
             work.cancel()
 
-    async def _end_attempt(self, job: jobs.Job) -> None:
+    async def _end_attempt(self, job: jobs.Job, error: Exception) -> None:
+        """Count the attempt against the picture, unless it was the disk that had no room."""
+        if is_full(error):
+            self._room.noticed(error)
+            self._no_room_until = time.monotonic() + FULL_DISK_SECONDS
+            self._owed.add(job)
+            with suppress(DatabaseError):  # else at the next tick
+                await self._hand_back_owed()
+            return
+        log.warning("an attempt failed", extra={"image": str(job.image), "error": f"{type(error).__name__}: {error}"})
         with suppress(DatabaseError):  # else the lease runs out, and the next claim or give_up ends the job
             await in_database(jobs.retry_later, job)
+
+    async def _hand_back_owed(self) -> None:
+        for job in list(self._owed):
+            await in_database(jobs.hand_back, job)
+            self._owed.discard(job)
 
     def _look_again(self) -> None:
         if self._open:

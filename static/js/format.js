@@ -103,6 +103,7 @@ const SENTENCES = {
       : gettext("The picture has too many pixels."),
   too_complex: () => gettext("The picture is too complicated to work on."),
   processing_failed: () => gettext("The picture could not be made smaller."),
+  original_missing: () => gettext("The picture was lost on the server."),
   rate_limited: () => gettext("Many uploads at once. Yours goes on in a moment."),
   unavailable: () => gettext("The gallery can't be reached right now."),
   storage_full: () => gettext("There is no room for more pictures right now."),

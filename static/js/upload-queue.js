@@ -13,6 +13,7 @@ const PASSING = new Set([
   "csrf_failed",
   "forbidden",
   "processing_failed",
+  "original_missing",
   "conflict",
   "unknown",
 ]);

@@ -21,7 +21,9 @@ STAFF_NAME, STAFF_PASSWORD = "staff", "a long walk by the sea"
 class GalleryServer:
     """`manage.py serve` on a free port with data of its own. It keeps both over a restart."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, **environment: str) -> None:
+        data_dir.mkdir(exist_ok=True)
+        self.data_dir = data_dir
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.visitor = self._client()  # somebody whom no page belongs to
@@ -32,6 +34,7 @@ class GalleryServer:
             "HEARTBEAT_SECONDS": "1",
             "UPLOAD_RATE": "100000/minute",
             "DJANGO_SUPERUSER_PASSWORD": STAFF_PASSWORD,
+            **environment,
         }
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -60,6 +63,13 @@ class GalleryServer:
             self._process.wait()
         self._process = None
 
+    def kill(self) -> None:
+        """End it and its children at once, as a power cut would."""
+        assert self._process
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._process = None
+
     def restart(self) -> None:
         """Stop and start again, on the same port and data."""
         self.stop()
@@ -67,10 +77,14 @@ class GalleryServer:
 
     def add_staff(self) -> None:
         """Make the account of the person who runs the gallery."""
-        command = [sys.executable, "manage.py", "createsuperuser", "--noinput", "--username", STAFF_NAME]
-        subprocess.run(
-            [*command, "--email", "staff@example.org"], cwd=ROOT, env=self._env, check=True, capture_output=True
-        )
+        self.manage(
+            "createsuperuser", "--noinput", "--username", STAFF_NAME, "--email", "staff@example.org"
+        ).check_returncode()
+
+    def manage(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of `manage.py` on the same data."""
+        command = [sys.executable, "manage.py", *words]
+        return subprocess.run(command, cwd=ROOT, env=self._env, check=False, capture_output=True, text=True)
 
     def staff(self) -> httpx.Client:
         """Somebody logged in to the admin."""

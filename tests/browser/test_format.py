@@ -12,7 +12,9 @@ REFUSALS = {
     *("bad_request", "missing_file", "csrf_failed", "not_found", "conflict", "too_large", "unsupported_type"),
     *("unreadable_image", "too_many_pixels", "rate_limited", "unavailable", "storage_full"),
 }
-FAILURES = {"damaged_image", "too_many_pixels", "too_complex", "unsupported_type", "processing_failed"}
+FAILURES = {
+    *("damaged_image", "too_many_pixels", "too_complex", "unsupported_type", "processing_failed", "original_missing"),
+}
 
 CATALOG = """() => {
   window.gettext = (text) => text;

@@ -55,6 +55,27 @@ def test_a_removed_picture_leaves_every_open_page(live_gallery: LiveGallery, ope
     expect(page.locator("#pictures-empty")).to_be_visible()
 
 
+def test_what_was_lost_on_the_server_is_made_again_or_leaves_every_open_page(
+    live_gallery: LiveGallery, open_page: OpenPage
+) -> None:
+    page = live(open_page(live_gallery.url))
+    media = live_gallery.server.data_dir / "media"
+    image_id = live_gallery.upload(pictures.photo(800, 600), "lost.jpg")["id"]
+    shown = page.locator(f'[data-image-id="{image_id}"]')
+    original = shown.locator("img.frame-original")
+    expect(shown.locator(".frame-original.is-loaded")).to_be_visible()
+    before = original.get_attribute("src") or ""
+    next((media / "compressed").glob(f"{image_id}*")).unlink()
+    assert live_gallery.server.manage("audit", "--fix").returncode == 0
+    expect(original).not_to_have_attribute("src", before)
+    for name in (".frame-original.is-loaded", ".frame-small.is-loaded"):
+        expect(shown.locator(name)).to_be_visible()
+
+    (media / "originals" / f"{image_id}.jpg").unlink()
+    assert live_gallery.server.manage("audit", "--fix").returncode == 0
+    expect(shown).to_have_count(0)  # its uploader is told
+
+
 def test_a_failed_picture_is_shown_to_its_uploader_alone(live_gallery: LiveGallery, open_page: OpenPage) -> None:
     uploader, other = live(open_page(live_gallery.url)), live(open_page(live_gallery.url))
     whole = pictures.photo(800, 600)

@@ -1,10 +1,13 @@
 """A row never loses its file, also when the answer to its commit is lost."""
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import OperationalError, connection
 
@@ -65,3 +68,34 @@ def test_it_keeps_a_file_when_the_database_can_not_be_asked(
     left = [record.file for record in caplog.records if record.message == "a file may be left over"]  # type: ignore[attr-defined]
     assert len(left) == 1
     assert default_storage.exists(left[0])
+
+
+def test_it_gives_a_file_its_name_only_when_its_bytes_are_on_the_disk(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brought: list[list[str]] = []  # what was in the folder each time that something was brought to the disk
+    fsync, originals = os.fsync, Path(settings.MEDIA_ROOT) / "originals"
+    before = set(originals.glob("*"))
+
+    def watched(descriptor: int) -> None:
+        brought.append([path.suffix for path in set(originals.glob("*")) - before])
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    upload(gallery)
+    assert brought == [[".part"], [".jpg"]]
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
+def test_it_leaves_nothing_when_the_bytes_do_not_get_to_the_disk(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(_descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    before = set(Path(settings.MEDIA_ROOT).rglob("*"))
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match=os.strerror(number)):
+        upload(gallery)
+    assert {path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()} <= before
+    assert not UploadedImage.objects.exists()

@@ -11,6 +11,7 @@ from deploy.fleet.images import PROJECT
 from tests.stack.fleet import RunningFleet
 
 FILES = [
+    "tests/imgs/test_audit.py",
     "tests/imgs/test_changes.py",
     "tests/imgs/test_clock.py",
     "tests/imgs/test_epochs.py",

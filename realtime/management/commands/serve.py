@@ -5,6 +5,7 @@ import daphne.server  # noqa: F401, I001 (first: it installs the asyncio reactor
 import asyncio
 import errno
 import hashlib
+import multiprocessing.util
 import socket
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
+from imgs.disk import is_full, keep_reserve, release_reserve
 from realtime.server import STOP_SECONDS, Server, listen
 from realtime.threads import in_database
 
@@ -52,6 +54,7 @@ class Command(BaseCommand):
             listener = take_port(options["host"], options["port"])
             if not settings.FLEET:
                 migrate()
+                keep_reserve()
                 collect_static_files()
             code = self.serve(listener, with_worker=not options["without_worker"])
         except KeyboardInterrupt:
@@ -123,6 +126,7 @@ def make_folders() -> None:
             f"dinding: can't write to {settings.DATA_DIR} ({reason}). Give this user the right to, or choose another "
             "folder: DATA_DIR=/path/to/folder make run"
         )
+    multiprocessing.util.get_temp_dir()  # chosen now: sockets of children don't belong among bodies, nor in a long path
     tempfile.tempdir = str(settings.FILE_UPLOAD_TEMP_DIR)  # bodies of uploads arrive on the disk that keeps them
 
 
@@ -144,6 +148,9 @@ def migrate() -> None:
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):  # ten times cheaper than the command itself
             call_command("migrate", interactive=False, verbosity=0)
     except OperationalError as error:
+        if is_full(error) and release_reserve():
+            migrate()
+            return
         sys.exit(f"dinding: can't use the database {connection.settings_dict['NAME']}: {str(error).strip()}")
 
 
