@@ -6,6 +6,7 @@ import logging
 import socket
 import struct
 from collections import deque
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -58,7 +59,8 @@ class FastSocket(WebSocketProtocol):  # type: ignore[misc]  # Daphne has no type
         """Learn which kind of transport this is, and have the kernel say early that a client does not keep up."""
         self.is_plain = type(self.transport) is tcp.Server and not self.transport.TLS
         if self.is_plain:
-            self.transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, KERNEL_UNSENT_BYTES)
+            with suppress(OSError):  # not every kernel knows it
+                self.transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, KERNEL_UNSENT_BYTES)
         super().connectionMade()
 
     def serverSend(self, content: Any, binary: bool = False) -> None:  # noqa: N802 (Daphne's)
