@@ -4,12 +4,14 @@ import json
 import struct
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from websockets.sync.server import ServerConnection, serve
 
 from bench import document
 from bench.clients import SOCKET_IO, Audience, event_labels, labels, split
+from bench.peers import socket_io
 from bench.tables import Section, percentile, target
 from bench.tables import table as lines_of
 
@@ -94,6 +96,11 @@ def test_a_client_of_socket_io_connects_answers_pings_and_counts_events() -> Non
         running.shutdown()
         thread.join()
     assert event_labels(b'0{"sid":"a"}') == event_labels(b"2") == []
+
+
+def test_without_node_it_says_why_socket_io_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert socket_io.install() == "node and npm are not installed"
 
 
 def test_percentiles_are_values_that_occurred() -> None:
