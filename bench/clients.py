@@ -11,7 +11,7 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -19,9 +19,8 @@ from typing import Any, Self
 
 from bench.servers import cpu_seconds
 
-PATH = "/ws/gallery/main/"
 HELLO = "hello"
-TEXT, CLOSE, PING = 1, 8, 9
+TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 CONNECT_SECONDS = 60
 READ_BYTES = 16 * 1024
 
@@ -34,13 +33,24 @@ class Arrival:
     last: float
 
 
+@dataclass(frozen=True)
+class Dialect:
+    """What clients and server say to each other in the texts of a websocket."""
+
+    path: str
+    labels: Callable[[bytes], list[str]]  # what a text brings
+    opening: bytes = b""  # the first text of a client
+    answers: Mapping[bytes, bytes] = field(default_factory=dict)  # to texts of the server, such as its pings
+
+
 class Audience:
     """`count` websockets spread over `ports`, held by a process of their own. Use as a context manager."""
 
-    def __init__(self, ports: Sequence[int], count: int) -> None:
+    def __init__(self, ports: Sequence[int], count: int, dialect: Dialect | None = None) -> None:
         context = get_context("spawn")
         self._pipe, self._far_end = context.Pipe()
-        self._process = context.Process(target=_watch, args=(self._far_end, list(ports), count), daemon=True)
+        arguments = (self._far_end, list(ports), count, dialect or GALLERY)
+        self._process = context.Process(target=_watch, args=arguments, daemon=True)
         self._arrivals: dict[str, Arrival] = {}
 
     def __enter__(self) -> Self:
@@ -73,7 +83,17 @@ class Audience:
 
 def labels(text: bytes) -> list[str]:
     """What a message brings: its number, and each image with its state; `ready` only with its pixels."""
-    message = json.loads(text)
+    return _labels(json.loads(text))
+
+
+def event_labels(packet: bytes) -> list[str]:
+    """The same for a packet of Socket.IO: 40 is the answer to a connect packet, 42 an event with its argument."""
+    if packet.startswith(b"40"):
+        return [HELLO]
+    return _labels(json.loads(packet[2:])[1]) if packet.startswith(b"42") else []
+
+
+def _labels(message: dict[str, Any]) -> list[str]:
     if message["type"] != "changes":
         return [message["type"]]
     cards = message.get("cards", [])
@@ -81,6 +101,10 @@ def labels(text: bytes) -> list[str]:
         f"{card['status']} {card['id']}" for card in cards if card["status"] != "ready" or "compressed_data" in card
     ]
     return [f"number {message['to']}", *states]
+
+
+GALLERY = Dialect("/ws/gallery/main/", labels)
+SOCKET_IO = Dialect("/socket.io/?EIO=4&transport=websocket", event_labels, b"40", {b"2": b"3"})
 
 
 def split(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
@@ -101,12 +125,17 @@ def split(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
     return found, data[start:]
 
 
-def connect(port: int) -> tuple[socket.socket, bytes]:
+def masked(opcode: int, payload: bytes) -> bytes:
+    """A short frame of a client; its mask is all zeros."""
+    return struct.pack("!BBL", 0x80 | opcode, 0x80 | len(payload), 0) + payload
+
+
+def connect(port: int, dialect: Dialect) -> tuple[socket.socket, bytes]:
     """An open websocket and what came with the answer to the handshake."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=CONNECT_SECONDS)
     host = f"127.0.0.1:{port}"
     lines = (
-        f"GET {PATH} HTTP/1.1",
+        f"GET {dialect.path} HTTP/1.1",
         f"Host: {host}",
         f"Origin: http://{host}",
         "Upgrade: websocket",
@@ -123,6 +152,8 @@ def connect(port: int) -> tuple[socket.socket, bytes]:
     head, _, rest = answer.partition(b"\r\n\r\n")
     if b" 101 " not in head.split(b"\r\n")[0]:
         raise ConnectionError(f"no websocket: {head!r}")
+    if dialect.opening:
+        connection.sendall(masked(TEXT, dialect.opening))
     connection.setblocking(False)
     return connection, rest
 
@@ -132,6 +163,7 @@ class Watcher:
     """All sockets of this process. `report` is called with a label and the first and last time once all have it."""
 
     report: Any
+    dialect: Dialect
     sockets: dict[int, socket.socket] = field(default_factory=dict)
     rests: dict[int, bytes] = field(default_factory=dict)
     known: dict[bytes, list[str]] = field(default_factory=dict)
@@ -142,7 +174,7 @@ class Watcher:
         """Connect, then read until this process is ended or the server closes a socket."""
         poll = select.epoll()
         for number in range(count):
-            connection, rest = connect(ports[number % len(ports)])
+            connection, rest = connect(ports[number % len(ports)], self.dialect)
             self.sockets[connection.fileno()] = connection
             self.rests[connection.fileno()] = rest
         for descriptor, rest in self.rests.items():
@@ -162,7 +194,7 @@ class Watcher:
             if opcode == TEXT:
                 self._note(descriptor, payload, now)
             elif opcode == PING:
-                self.sockets[descriptor].send(struct.pack("!BBL", 0x8A, 0x80 | len(payload), 0) + payload)
+                self.sockets[descriptor].send(masked(PONG, payload))
             elif opcode == CLOSE:
                 raise ConnectionError(f"the server closed a socket: {payload!r}")
         return rest
@@ -170,7 +202,9 @@ class Watcher:
     def _note(self, descriptor: int, payload: bytes, now: float) -> None:
         brings = self.known.get(payload)
         if brings is None:
-            brings = self.known[payload] = labels(payload)
+            brings = self.known[payload] = self.dialect.labels(payload)
+        if not brings and payload in self.dialect.answers:
+            self.sockets[descriptor].send(masked(TEXT, self.dialect.answers[payload]))
         for label in brings:
             having = self.having.get(label)
             if having is None:
@@ -182,6 +216,6 @@ class Watcher:
                 self.report(label, self.began.pop(label), now)
 
 
-def _watch(pipe: Connection, ports: list[int], count: int) -> None:
+def _watch(pipe: Connection, ports: list[int], count: int, dialect: Dialect) -> None:
     gc.disable()  # its pauses would look like the server's
-    Watcher(lambda *arrival: pipe.send(arrival)).run(ports, count)
+    Watcher(lambda *arrival: pipe.send(arrival), dialect).run(ports, count)

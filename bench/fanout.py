@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import servers
-from bench.clients import Audience
+from bench.clients import GALLERY, SOCKET_IO, Audience, Dialect
+from bench.peers import socket_io
 from bench.servers import Server
 from bench.tables import Row, Section, percentile, target
 
@@ -22,33 +23,39 @@ class Case:
 
     name: str
     command: Callable[[int], list[str]]
-    limit: int
+    limit: int = 0
+    dialect: Dialect = GALLERY
 
 
 HUB, GROUP = "bench.peers.hub_app", "bench.peers.group_consumer"
 CASES = (
-    Case("serve (Daphne): hub", lambda port: [sys.executable, "-m", HUB, str(port)], 60),
+    Case("serve (Daphne): hub", lambda port: [sys.executable, "-m", HUB, str(port)], 25),
     Case("uvicorn: hub", servers.uvicorn(f"{HUB}:application"), 24),
-    Case("Daphne: a consumer per socket in a group", servers.daphne(f"{GROUP}:application"), 0),
-    Case("uvicorn: a consumer per socket in a group", servers.uvicorn(f"{GROUP}:application"), 0),
+    Case("Daphne: a consumer per socket in a group", servers.daphne(f"{GROUP}:application")),
+    Case("uvicorn: a consumer per socket in a group", servers.uvicorn(f"{GROUP}:application")),
 )
+NODE = Case(f"Node: Socket.IO {socket_io.VERSION}, a room", socket_io.command(MESSAGE_BYTES), dialect=SOCKET_IO)
 
 
 def run(quick: bool) -> Section:
     """Measure all cases."""
     sockets, messages = 1000, 9 if quick else 45
+    missing = socket_io.install()
+    cases = CASES if missing else (*CASES[:2], NODE, *CASES[2:])
     section = Section(f"Fan-out: server CPU for each delivery to {sockets} sockets")
     with tempfile.TemporaryDirectory(prefix="dinding-bench-") as folder:
         servers.migrate(Path(folder))
         section.rows = [
-            measure(case, Path(folder), sockets, messages if case.limit else messages // 3) for case in CASES
+            measure(case, Path(folder), sockets, messages // 3 if case in CASES[2:] else messages) for case in cases
         ]
     section.notes = [
-        f"{messages} messages to hubs, {messages // 3} to groups, of about {MESSAGE_BYTES} bytes, one every "
-        f"{SPACING_SECONDS:g} s at most. CPU is user and system time of the whole server process, less what it uses "
-        "when idle, less what the same messages take with a single socket (making: transaction, card, notice).",
+        f"{messages} messages to hubs and to the room, {messages // 3} to groups, of about {MESSAGE_BYTES} bytes, one "
+        f"every {SPACING_SECONDS:g} s at most. CPU is user and system time of the whole server process, less what it "
+        "uses when idle, less what the same messages take with a single socket (making: transaction, card, notice).",
         "Latency: from the notice to the last socket. The client process runs on the same cores.",
     ]
+    if missing:
+        section.notes.append(f"Without Socket.IO: {missing}.")
     return section
 
 
@@ -56,9 +63,9 @@ def measure(case: Case, folder: Path, sockets: int, messages: int) -> Row:
     """The row of one case."""
     environment = {"MESSAGE_BYTES": str(MESSAGE_BYTES), "HEARTBEAT_SECONDS": "3600"}
     with servers.running(case.command, folder, **environment) as server:
-        with Audience([server.port], 1) as one:
+        with Audience([server.port], 1, case.dialect) as one:
             making, _ = cpu_and_latencies(server, one, messages)
-        with Audience([server.port], sockets) as audience:
+        with Audience([server.port], sockets, case.dialect) as audience:
             idle = idle_share(server)
             client = audience.cpu_seconds()
             used, latencies = cpu_and_latencies(server, audience, messages, idle)

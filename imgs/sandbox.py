@@ -7,6 +7,7 @@ when somebody kills an idle child.
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import resource
 import signal
@@ -14,16 +15,18 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context, resource_tracker
+from multiprocessing import get_context, parent_process, resource_tracker
 from pathlib import Path
 
-from pebble import ProcessExpired, ProcessPool
+from pebble import CONSTS, ProcessExpired, ProcessPool
 
 from imgs.compression import CompressionError, Options, Result, compress
 
 Work = Callable[[Path, Path, Options], Result]
 
 PICTURES_PER_CHILD = 500  # then a fresh one: whatever leaks, leaks for a while only
+
+CONSTS.term_timeout = 0  # pebble asks with SIGTERM first, which children don't hear: kill them at once
 
 
 class ChildDied(Exception):
@@ -62,7 +65,8 @@ class Sandbox:
     def stop(self) -> None:
         """Kill the children, in about 200 ms; whoever still awaits a picture gets ChildDied."""
         self._started = False
-        self._close_pool()
+        pool, self._pool = self._pool, None
+        _end(pool, self._at_work)
 
     async def compress(self, source: Path, target: Path, options: Options) -> Result:
         """Run `compression.compress` in a child as soon as one is idle. Cancelling this kills the child at work.
@@ -81,7 +85,7 @@ class Sandbox:
                 raise ChildDied(str(error)) from None
 
     async def _run(self, source: Path, target: Path, options: Options) -> Result:
-        future = self._schedule(source, target, options)
+        future = await self._schedule(source, target, options)
         ended = asyncio.Event()
         wake = asyncio.get_running_loop().call_soon_threadsafe
         future.add_done_callback(lambda _future: wake(ended.set))
@@ -91,7 +95,7 @@ class Sandbox:
                 await ended.wait()
         except TimeoutError:
             if not future.running():  # no child took it
-                self._close_pool()
+                await self._close_pool()
                 raise BrokenProcessPool("no child took the picture") from None
             raise CompressionError("too_complex") from None
         finally:
@@ -99,13 +103,12 @@ class Sandbox:
             future.cancel()  # when it isn't done, this kills the child
         return _result(future)
 
-    def _schedule(self, source: Path, target: Path, options: Options) -> Future[Result]:
+    async def _schedule(self, source: Path, target: Path, options: Options) -> Future[Result]:
+        if self._started and self._pool and not self._pool.active:
+            await self._close_pool()
         if not self._started:
             raise ChildDied("the sandbox is not running")
-        pool = self._pool
-        if pool is None or not pool.active:
-            self._close_pool()
-            pool = self._open_pool()
+        pool = self._pool or self._open_pool()
         try:
             return pool.schedule(_run_limited, (self._work, self._limits.cpu_seconds, source, target, options))
         except RuntimeError as error:  # it broke this very moment
@@ -113,18 +116,23 @@ class Sandbox:
 
     def _open_pool(self) -> ProcessPool:
         self._pool = _new_pool(self._children, self._limits.memory_bytes)
-        with _without_interrupts():
+        with _deaf():
             if not self._pool.active:  # asking starts it
                 raise BrokenProcessPool("the children do not start")
         return self._pool
 
-    def _close_pool(self) -> None:
+    async def _close_pool(self) -> None:
         pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.stop()  # type: ignore[no-untyped-call]
-            pool.join()
-        for future in self._at_work:
-            future.cancel()
+        await asyncio.to_thread(_end, pool, set(self._at_work))
+
+
+def _end(pool: ProcessPool | None, at_work: set[Future[Result]]) -> None:
+    """Kill a pool's children, in about 200 ms, and cancel what they were at."""
+    if pool is not None:
+        pool.stop()  # type: ignore[no-untyped-call]
+        pool.join()
+    for future in at_work:
+        future.cancel()
 
 
 def _result(future: Future[Result]) -> Result:
@@ -153,10 +161,12 @@ def _new_pool(children: int, memory_bytes: int) -> ProcessPool:
 
 
 @contextlib.contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Processes started in here never see Ctrl-C, so they print no traceback; their parent ends them in good order."""
+def _deaf() -> Iterator[None]:
+    """Processes started in here never hear SIGINT and SIGTERM, which terminals and systemd send to all processes of a
+    service: their parent lets them finish their pictures and then ends them.
+    """
     resource_tracker.ensure_running()  # starting it later would let SIGINT through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:
@@ -164,10 +174,19 @@ def _without_interrupts() -> Iterator[None]:
 
 
 def _prepare_child(memory_bytes: int) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # pebble's own handler takes 3 s and stalls the other children
+    _die_with_parent()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError, ValueError):  # macOS knows no limit on memory
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+
+
+def _die_with_parent() -> None:
+    """Have the kernel end this process, whatever it is at, when its parent is gone: a pipe from there closes then."""
+    parent = parent_process()
+    assert parent
+    fcntl.fcntl(parent.sentinel, fcntl.F_SETOWN, os.getpid())
+    flags = fcntl.fcntl(parent.sentinel, fcntl.F_GETFL)
+    fcntl.fcntl(parent.sentinel, fcntl.F_SETFL, flags | os.O_ASYNC)  # SIGIO: it ends who does not handle it
 
 
 def _run_limited(work: Work, cpu_seconds: int, source: Path, target: Path, options: Options) -> Result:

@@ -67,11 +67,14 @@ class Audience:
             await self._waiting.wait()
             self._waiting.clear()
             while self._texts:
-                message = {"type": "websocket.send", "text": self._texts.popleft()}
-                for count, viewer in enumerate(list(self._viewers), 1):
-                    self._write(viewer, message)
-                    if count % SOCKETS_PER_TURN == 0:
-                        await asyncio.sleep(0)
+                await self._write_to_all({"type": "websocket.send", "text": self._texts.popleft()})
+
+    async def _write_to_all(self, message: dict[str, str]) -> None:
+        """A call of its own for each text: between two of them no variable keeps a socket that has left."""
+        for count, viewer in enumerate(list(self._viewers), 1):
+            self._write(viewer, message)
+            if count % SOCKETS_PER_TURN == 0:
+                await asyncio.sleep(0)
 
     def _write(self, viewer: Viewer, message: dict[str, str]) -> None:
         if viewer in self._slow or viewer not in self._viewers:

@@ -22,8 +22,8 @@ from .upload_cap import DISCARD_BYTES, DISCARD_SECONDS, SMALL_BODY_BYTES, WHOLE_
 
 CHUNK_BYTES = 64 * 1024
 READ_BYTES = 256 * 1024  # at once from the network, for a large body: a quarter less work than Twisted's 64 KB
-MAX_UNREAD_BYTES = 1024 * 1024  # of answers, for one client
-UNREAD_SECONDS = 30.0  # without reading anything of them
+MAX_UNREAD_BYTES = 1024 * 1024  # of answers or of websocket messages, for one client; a page of cards takes half of it
+UNREAD_SECONDS = 30.0  # without reading what waits
 
 logger = logging.getLogger(__name__)
 reactor = cast(Any, twisted_reactor)
@@ -32,8 +32,11 @@ RESPONSES.update({status.value: status.phrase.encode() for status in HTTPStatus 
 
 
 def unread_bytes(transport: Any) -> int:
-    """How many bytes Twisted holds until the client reads on."""
-    return int(len(transport.dataBuffer) - transport.offset + transport._tempDataLen)
+    """How many bytes Twisted holds until the client reads on; of a transport that does not tell, none."""
+    try:
+        return int(len(transport.dataBuffer) - transport.offset + transport._tempDataLen)
+    except AttributeError:
+        return 0
 
 
 class CappedRequest(WebRequest):  # type: ignore[misc]  # Daphne has no types

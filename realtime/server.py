@@ -92,9 +92,12 @@ class Server(daphne.server.Server):  # type: ignore[misc]  # Daphne has no types
         return super().create_application(protocol, scope)
 
     async def handle_reply(self, protocol: Any, message: Any) -> None:
-        """Pass on what an application sends, as fast as its client reads."""
+        """Pass on what an application sends, as fast as its client reads; a text to an open websocket straight away."""
         if isinstance(protocol, CappedRequest):
             await protocol.wait_for_room()
+        elif protocol.state == protocol.STATE_OPEN and (text := message.get("text")):
+            protocol.serverSend(text)
+            return
         await super().handle_reply(protocol, message)
 
     def application_checker(self) -> None:

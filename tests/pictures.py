@@ -146,17 +146,104 @@ def scan_bomb(scans: int) -> bytes:
     return data[:-2] + last * (scans - data.count(b"\xff\xda")) + data[-2:]
 
 
+def many_frames(image_format: str, frames: int, width: int, height: int) -> bytes:
+    """An animation whose frames, up to 50 bytes each, all count as whole pictures."""
+    first = Image.new("L", (width, height), 90)
+    if image_format == "GIF":
+        return encoded(first, "GIF")[:-1] + frames * _gif_frame(width, height) + b";"
+    if image_format == "PNG":
+        facts = ((number, width, height, 0, 0, 1, 10, 0, 0) for number in range(frames))
+        control = b"".join(_chunk(b"fcTL", struct.pack(">LLLLLHHBB", *values)) for values in facts)
+        return encoded(first, "PNG")[:-12] + control + _chunk(b"IEND", b"")
+    still = encoded(Image.new("RGB", (1, 1)), "WEBP", lossless=True)[12:]
+    one = bytes(6) + (0).to_bytes(3, "little") * 2 + (10).to_bytes(3, "little") + b"\0" + still
+    canvas = b"\2\0\0\0" + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    parts = _riff(b"VP8X", canvas) + _riff(b"ANIM", bytes(6)) + frames * _riff(b"ANMF", one)
+    return _riff(b"RIFF", b"WEBP" + parts)
+
+
+def endless_gif(size: int = 4_800_000) -> bytes:
+    """A GIF whose only frame goes on and on: blocks of one byte until the file is cut off."""
+    start = b"GIF89a" + struct.pack("<HHBBB", 6000, 6000, 0x80, 0, 0) + bytes(6)
+    return start + b"," + struct.pack("<HHHHB", 0, 0, 6000, 6000, 0) + b"\2" + b"\1\x24" * (size // 2)
+
+
+def png_with(kind: bytes, start: bytes, megabytes: int = 2048) -> bytes:
+    """A small picture with a chunk of metadata whose compressed part inflates to gigabytes; `IDAT`: the pixels do."""
+    data = _chunk(kind, start + _inflating(megabytes))
+    header = _chunk(b"IHDR", struct.pack(">LLBBBBB", 8, 8, 8, 2, 0, 0, 0))
+    pixels = b"" if kind == b"IDAT" else _chunk(b"IDAT", zlib.compress((b"\0" + bytes(24)) * 8))
+    return b"\x89PNG\r\n\x1a\n" + header + data + pixels + _chunk(b"IEND", b"")
+
+
+def jpeg_with(marker: int, name: bytes, data: bytes, *, numbered: bool = False) -> bytes:
+    """A picture with metadata of any size, in as many segments as that takes."""
+    pieces = [data[start : start + 65_000] for start in range(0, len(data), 65_000)]
+    segments = [
+        name + (bytes((number, len(pieces))) if numbered else b"") + piece for number, piece in enumerate(pieces, 1)
+    ]
+    plain = encoded(quadrants(), "JPEG")
+    lengths = (struct.pack(">BBH", 0xFF, marker, len(segment) + 2) for segment in segments)
+    return plain[:2] + b"".join(map(bytes.__add__, lengths, segments)) + plain[2:]
+
+
+def giant_profile(size: int = 4_000_000) -> bytes:
+    """An ICC profile for sRGB with megabytes of nothing behind it."""
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes().ljust(size, b"\0")
+
+
+def table_profile(points: int = 90, size: int = 4_300_000) -> bytes:
+    """An ICC profile whose table has `points` points for each of three colours, as far as `size` bytes hold it."""
+    identity = struct.pack(">9l", 65536, 0, 0, 0, 65536, 0, 0, 0, 65536)
+    curves = struct.pack(">HHHHHHHH", 2, 2, *(0, 65535) * 3)
+    chance = random.Random(1).randbytes(min(points**3 * 6, size))
+    table = (
+        b"mft2" + bytes(4) + bytes((3, 3, points, 0)) + identity + curves + chance + struct.pack(">6H", *(0, 65535) * 3)
+    )
+    name = b"desc" + bytes(4) + struct.pack(">L", 5) + b"test\0" + bytes(79)
+    head = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()[:128])
+    head[20:24] = b"Lab "
+    places = struct.pack(">L4sLL4sLL", 2, b"desc", 156, len(name), b"A2B0", 156 + len(name), len(table))
+    body = bytes(head[4:]) + places + name + table
+    return struct.pack(">L", len(body) + 4) + body
+
+
+def webp_of_two_sizes(width: int, height: int) -> bytes:
+    """A WebP that claims to be much larger than the picture in it."""
+    data = bytearray(turned(6, "WEBP"))
+    data[24:30] = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    return bytes(data)
+
+
 def exif_bomb(size: int = 3_000_000) -> bytes:
     """A WebP whose EXIF has 60,000 entries that all point at the same megabytes: copied one by one, over 100 GB."""
+    return encoded(quadrants(), "WEBP", exif=exif_of_copies(size))
+
+
+def exif_of_copies(size: int = 3_000_000) -> bytes:
+    """That EXIF."""
     entries = 60_000
     shared = 10 + 12 * entries
     directory = b"".join(struct.pack("<HHLL", tag, 7, size - shared, shared) for tag in range(1000, 1000 + entries))
-    exif = b"II*\0" + struct.pack("<LH", 8, entries) + directory
-    return encoded(quadrants(), "WEBP", exif=exif.ljust(size, b"\0"))
+    return (b"II*\0" + struct.pack("<LH", 8, entries) + directory).ljust(size, b"\0")
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
+
+
+def _riff(kind: bytes, data: bytes) -> bytes:
+    return kind + struct.pack("<L", len(data)) + data
+
+
+def _gif_frame(width: int, height: int) -> bytes:
+    return b"," + struct.pack("<HHHHB", 0, 0, width, height, 0) + b"\x02\x08\x84" + bytes(7) + b"\0"
+
+
+def _inflating(megabytes: int) -> bytes:
+    packer = zlib.compressobj(9)
+    first, again = (packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    return first + again * (megabytes - 1) + packer.flush()
 
 
 TRANSPARENT = {

@@ -4,12 +4,14 @@ import json
 import struct
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from websockets.sync.server import ServerConnection, serve
 
 from bench import document
-from bench.clients import Audience, labels, split
+from bench.clients import SOCKET_IO, Audience, event_labels, labels, split
+from bench.peers import socket_io
 from bench.tables import Section, percentile, target
 from bench.tables import table as lines_of
 
@@ -72,6 +74,33 @@ def test_something_has_arrived_when_the_last_socket_has_it(server: tuple[int, th
         go.set()
         arrival = audience.wait_for("number 1", 10)
         assert arrival.last - arrival.first > 0.3
+
+
+def test_a_client_of_socket_io_connects_answers_pings_and_counts_events() -> None:
+    def handler(connection: ServerConnection) -> None:
+        assert connection.request
+        assert connection.request.path == "/socket.io/?EIO=4&transport=websocket"
+        connection.send('0{"sid":"a","pingInterval":25000}')
+        assert connection.recv(timeout=10) == "40"
+        connection.send('40{"sid":"b"}')
+        connection.send("2")
+        assert connection.recv(timeout=10) == "3"
+        connection.send('42["changes",{"type":"changes","to":1}]')
+        connection.recv(timeout=None)
+
+    with serve(handler, "127.0.0.1", 0) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        with Audience([running.socket.getsockname()[1]], 2, SOCKET_IO) as audience:
+            audience.wait_for("number 1", 10)
+        running.shutdown()
+        thread.join()
+    assert event_labels(b'0{"sid":"a"}') == event_labels(b"2") == []
+
+
+def test_without_node_it_says_why_socket_io_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert socket_io.install() == "node and npm are not installed"
 
 
 def test_percentiles_are_values_that_occurred() -> None:

@@ -38,15 +38,15 @@ class GalleryServer:
         }
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start, and wait until it is ready."""
+    def start(self, path: str = "/readyz") -> None:
+        """Start, and wait until it answers 200 at `path`: by default, until all its parts are usable."""
         command = [sys.executable, "manage.py", "serve", "--port", str(self.port)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, cwd=ROOT, env=self._env, stdout=log, stderr=log, start_new_session=True
             )
         deadline = time.monotonic() + START_SECONDS
-        while not self._is_ready():
+        while not self._answers(path):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the server did not start:\n{self.log.read_text()[-4000:]}")
             time.sleep(0.1)
@@ -99,9 +99,9 @@ class GalleryServer:
     def _client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, follow_redirects=True, headers={"Referer": self.url}, timeout=20)
 
-    def _is_ready(self) -> bool:
+    def _answers(self, path: str) -> bool:
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200
+            return httpx.get(f"{self.url}{path}", timeout=2).status_code == 200
         except httpx.TransportError:
             return False
 

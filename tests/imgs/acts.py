@@ -1,5 +1,6 @@
 """What children do in the tests of the sandbox. Light to import: every child does."""
 
+import ctypes
 import os
 import signal
 import stat
@@ -47,6 +48,7 @@ def sockets(_argument: str) -> list[int]:
 
 ACTS: dict[bytes, Callable[[str], Any]] = {
     b"crash": lambda _argument: os.kill(os.getpid(), signal.SIGKILL),
+    b"segfault": lambda _argument: ctypes.string_at(0),
     b"exit": lambda _argument: os._exit(3),
     b"hang": hang,
     b"burn": burn,

@@ -23,6 +23,7 @@ from tests.pictures import (
     corners,
     encoded,
     gigapixel_gif,
+    many_frames,
     photo,
     plain_png,
     profile_with_red_and_green_exchanged,
@@ -263,6 +264,19 @@ def test_it_counts_no_scans_in_what_a_camera_appends(bench: Bench) -> None:
     comment = b"\xff\xfe" + struct.pack(">H", len(film) + 2) + film
     data = encoded(quadrants(), "JPEG", progressive=True)
     assert bench.run(data[:2] + comment + data[2:] + film).width == 400
+
+
+@pytest.mark.parametrize("image_format", ["GIF", "PNG", "WEBP"])
+def test_it_refuses_an_animation_of_too_many_frames_without_decoding_one(bench: Bench, image_format: str) -> None:
+    bomb = many_frames(image_format, 90_000, 6000, 6000)
+    started = time.process_time()
+    assert bench.code(bomb) == "too_complex"
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize("image_format", ["GIF", "PNG", "WEBP"])
+def test_it_accepts_an_hour_of_a_whole_screen(bench: Bench, image_format: str) -> None:
+    assert bench.run(many_frames(image_format, 36_000, 1920, 1080)).width == 1920
 
 
 def test_it_leaves_errors_of_the_files_alone(bench: Bench, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures.process import BrokenProcessPool
@@ -191,6 +192,21 @@ async def test_it_replaces_a_child_that_was_killed_while_idle(desk: Desk) -> Non
     os.kill(await desk.run("who"), signal.SIGKILL)
     assert await desk.run("who") != child
     assert await desk.works()
+
+
+async def test_it_ends_a_broken_pool_beside_the_event_loop(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads, end = [], sandbox_module._end
+
+    def watched(*pool: Any) -> None:
+        threads.append(threading.current_thread())
+        end(*pool)
+
+    os.kill(await desk.run("who"), signal.SIGKILL)
+    with monkeypatch.context() as patch:
+        patch.setattr(sandbox_module, "_end", watched)
+        assert await desk.works()
+    assert threads
+    assert threading.main_thread() not in threads
 
 
 async def test_it_tries_again_to_start_children(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,12 +78,40 @@ def test_ctrl_c_ends_program_and_child_without_a_traceback(server: Start) -> Non
     assert (process.returncode, output, errors) == (0, "interrupted\n", "")
 
 
-def test_children_end_after_a_program_that_is_killed(server: Start, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_children_finish_their_picture_when_every_process_is_asked_to_stop(
+    server: Start, tmp_path: Path, number: int
+) -> None:
     pipe = tmp_path / "orders"
     os.mkfifo(pipe)
-    with server("who", f"obey {pipe}") as process, os.fdopen(os.open(pipe, os.O_RDWR), "wb", 0) as orders:
+    with server("who", f"obey {pipe}", "who") as process:
         assert process.stdout is not None
         process.stdout.readline()
-        process.kill()
-        orders.write(b"done\n")
-        assert process.communicate(timeout=30) == ("", "")
+        with pipe.open("wb", 0) as orders:  # opens when the child does
+            for descendant in descendants(process.pid):
+                os.kill(descendant, number)
+            orders.write(b"done\n")
+        output, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (0, "")
+    assert output.splitlines()[0] == "done"
+
+
+@pytest.mark.parametrize("picture", ["obey", "hang"])
+def test_children_end_with_a_program_that_is_killed(server: Start, tmp_path: Path, picture: str) -> None:
+    pipe = tmp_path / "orders"
+    os.mkfifo(pipe)
+    with server("who", f"{picture} {pipe}") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with pipe.open("rb" if picture == "hang" else "wb", 0):  # opens when the child does
+            process.kill()
+            began = time.monotonic()
+            assert process.communicate(timeout=30) == ("", "")  # returns when the last process with this output ended
+            assert time.monotonic() - began < 5
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes below one; those of the sandbox are children of a child."""
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    children = [int(child) for path in lists for child in path.read_text().split()]
+    return children + [found for child in children for found in descendants(child)]

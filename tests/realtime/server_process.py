@@ -96,6 +96,12 @@ class ServerProcess:
         """Its process."""
         return self.process.pid
 
+    def order(self, line: str) -> None:
+        """Write a line to its standard input."""
+        assert self.process.stdin
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
     def wait_for_line(self, text: str) -> str:
         """The next line of output with `text` in it."""
         assert self.process.stdout
@@ -142,7 +148,13 @@ def started(directory: Path, *arguments: str, server: str = "daphne") -> Iterato
     command = [sys.executable, "-m", "tests.realtime.server_process", server, *arguments]
     environment = {**os.environ, "DATA_DIR": str(directory), "LANGUAGE_CODE": "en", "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
         try:
             yield ServerProcess(process)
@@ -157,14 +169,18 @@ def main() -> int:
     parser.add_argument("--disk-reserve-bytes", type=int)
     parser.add_argument("--file-size-limit", type=int, help="writing more to one file fails, as on a full disk")
     parser.add_argument("--discard-seconds", type=float)
+    parser.add_argument("--ping-seconds", type=float, help="between pings, and for their answers")
+    parser.add_argument("--slow-reader-seconds", type=float)
     parser.add_argument("--stop-seconds", type=float)
     parser.add_argument("--unread-seconds", type=float)
     parser.add_argument("--watchdog-seconds", type=float)
+    parser.add_argument("--gallery", action="store_true", help="serve the gallery, and take orders")
+    parser.add_argument("--certificate", metavar="FILE", help="speak TLS with the key and certificate in this file")
     parser.add_argument("--fail", action="store_true", help="the start fails")
     parser.add_argument("--broken-folder", metavar="ERROR", help="no temporary file can be made; an errno's name")
     options = parser.parse_args()
     prepare(options)
-    return serve_daphne(options) if options.server == "daphne" else serve_uvicorn()
+    return serve_daphne(options) if options.server == "daphne" else serve_uvicorn(options)
 
 
 def prepare(options: argparse.Namespace) -> None:
@@ -176,13 +192,14 @@ def prepare(options: argparse.Namespace) -> None:
     from django.conf import settings
 
     from imgs import intake
-    from realtime import http_request, server, upload_cap
+    from realtime import audience, http_request, server, upload_cap
 
     settings.MEDIA_ROOT.mkdir(parents=True, exist_ok=True)
     numbers = {
         "disk_reserve_bytes": intake,
         "stop_seconds": server,
         "unread_seconds": http_request,
+        "slow_reader_seconds": audience,
         "watchdog_seconds": server,
     }
     for name, module in numbers.items():
@@ -206,9 +223,24 @@ def break_temporary_files(number: int) -> None:
     tempfile.TemporaryFile = fail  # type: ignore[assignment]
 
 
+def served(options: argparse.Namespace, usual: Any) -> Any:
+    """The application that the command line asks for."""
+    if not options.gallery:
+        return usual
+    from tests.realtime.ordered_gallery import OrderedGallery
+
+    return OrderedGallery()
+
+
 def serve_daphne(options: argparse.Namespace) -> int:
     """Serve with the project's own server."""
     from realtime.server import Server, listen
+
+    class Tested(Server):
+        async def _start(self) -> None:
+            if options.certificate:
+                self.http_factory = with_tls(self.http_factory, options.certificate)
+            await super()._start()
 
     async def start() -> None:
         if options.fail:
@@ -219,18 +251,29 @@ def serve_daphne(options: argparse.Namespace) -> int:
 
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
-    server = Server(
-        application,
+    server = Tested(
+        served(options, application),
         listener,
         max_body_bytes=MAX_BODY_BYTES,
         on_start=start,
         on_ready=lambda: print(f"serving on {port}", flush=True),
         on_stop=stop,
     )
+    if options.ping_seconds:
+        server.ping_interval = server.ping_timeout = options.ping_seconds
     return server.run()
 
 
-def serve_uvicorn() -> int:
+def with_tls(factory: Any, file: str) -> Any:
+    """Twisted's own TLS around a factory of protocols."""
+    from twisted.internet.ssl import PrivateCertificate
+    from twisted.protocols.tls import TLSMemoryBIOFactory
+
+    certificate = PrivateCertificate.loadPEM(Path(file).read_bytes())
+    return TLSMemoryBIOFactory(certificate.options(), isClient=False, wrappedFactory=factory)
+
+
+def serve_uvicorn(options: argparse.Namespace) -> int:
     """Serve the same application, capped, with another ASGI server."""
     import uvicorn
 
@@ -239,7 +282,7 @@ def serve_uvicorn() -> int:
 
     listener = listen("127.0.0.1", 0)
     print(f"serving on {listener.getsockname()[1]}", flush=True)
-    config = uvicorn.Config(UploadCap(application, MAX_BODY_BYTES), log_config=None, lifespan="off")
+    config = uvicorn.Config(served(options, UploadCap(application, MAX_BODY_BYTES)), log_config=None, lifespan="off")
     uvicorn.Server(config).run(sockets=[listener])
     return 0
 

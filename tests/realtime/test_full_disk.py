@@ -172,7 +172,7 @@ def test_it_starts_on_a_full_disk_so_that_somebody_can_tidy_up(
         until(lambda: {card["status"] for card in shown.cards()} == {"ready"})
         server.stop()
         disk.fill()
-        server.start()
+        server.start("/livez")
         shown.remove("photo.jpg")
         assert [card["id"] for card in shown.cards()] == [kept]
         disk.free()
