@@ -10,7 +10,9 @@ const FETCH_LIMIT_MS = 8_000;
  * A gallery as it is now, kept up to date: the snapshot, then what changes since. Used by the page and by the wall.
  *
  * `onChange(state, previous)` is called for every change, `onConnection` with "live", "catching-up", "reconnecting" or
- * "offline", `onViewers` with the number of people watching. `keep` bounds the number of cards remembered.
+ * "offline", `onViewers` with the number of people watching. `bounds` is asked after every change what to remember:
+ * the newest `keep` cards; or, while somebody reads from position `readingFrom` downwards, those and at most `keep` newer
+ * ones, and when more have come none of them until `reload()`.
  */
 export class GalleryFeed {
   #config;
@@ -23,9 +25,9 @@ export class GalleryFeed {
   #loading = null;
   #paging = null;
 
-  constructor({ config, onChange, onConnection = () => {}, onViewers = () => {}, keep = Infinity }) {
+  constructor({ config, onChange, onConnection = () => {}, onViewers = () => {}, bounds }) {
     this.#config = config;
-    this.#options = { onChange, onConnection, onViewers, keep };
+    this.#options = { onChange, onConnection, onViewers, bounds };
     this.#socket = new GallerySocket({
       url: () => websocketAddress(config.websocket_path),
       cursor: () => ({ after: this.#state.cursor, epoch: this.#state.epoch }),
@@ -68,6 +70,11 @@ export class GalleryFeed {
     this.#apply({ type: "card", card });
   }
 
+  /** Loads the gallery afresh, unless that is under way. */
+  reload() {
+    if (this.#loading === null && this.#retry === null) this.#loadSnapshot();
+  }
+
   /** Asks for fresh URLs of these images; they arrive as an ordinary change. */
   renew(ids) {
     this.#renewal.ask(ids);
@@ -82,11 +89,13 @@ export class GalleryFeed {
       if (loading.signal.aborted) return;
       this.#backoff.reset();
       this.#retry = null;
+      this.#loading = null;
       this.#apply({ type: "snapshot", ...snapshot });
       this.#socket.start();
       this.#socket.resume();
     } catch (error) {
       if (loading.signal.aborted) return;
+      this.#loading = null;
       console.warn("The gallery could not be loaded; trying again.", error);
       this.#tellConnection(navigator.onLine ? "reconnecting" : "offline");
       this.#retry = setTimeout(() => this.#loadSnapshot(), this.#backoff.next());
@@ -119,9 +128,9 @@ export class GalleryFeed {
 
   #apply(message) {
     const previous = this.#state;
-    const { keep } = this.#options;
-    this.#state = apply(previous, message);
-    if (keep !== Infinity) this.#state = apply(this.#state, { type: "trim", keep });
+    const { keep, readingFrom = null } = this.#options.bounds();
+    const bound = readingFrom === null ? { type: "trim", keep } : { type: "hold", above: readingFrom, keep };
+    this.#state = apply(apply(previous, message), bound);
     if (this.#state !== previous) this.#options.onChange(this.#state, previous);
   }
 

@@ -18,7 +18,7 @@ const pictures = new WallPictures({
 const director = new WallDirector({ view, pictures });
 const feed = new GalleryFeed({
   config,
-  keep: CARDS_KEPT,
+  bounds: () => ({ keep: CARDS_KEPT }),
   onChange: (state) => director.update(state),
   onConnection: showConnection,
 });
