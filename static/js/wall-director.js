@@ -10,7 +10,7 @@ const PICTURES_AT_HAND = 20;
 /**
  * Decides what is on the wall: the newest picture takes the stage for six seconds at least, then joins the mosaic.
  * When many arrive at once, only the newest of them takes the stage next; the others join the mosaic straight away,
- * so that the wall never lags behind the gallery. While nothing arrives, older pictures take their turn in the mosaic
+ * so that the wall never lags behind the gallery; what hangs stays until they are decoded. While nothing arrives, older pictures take their turn in the mosaic
  * beside the newest: no screen shows the same image for days.
  */
 export class WallDirector {
@@ -23,7 +23,7 @@ export class WallDirector {
   #waiting = null;
   #turn = 0;
   #comingTurn = null;
-  #tilesShown = 0;
+  #hanging = new Set();
   #stageTimer = null;
   #settleTimer = null;
   #turnTimer = null;
@@ -81,7 +81,7 @@ export class WallDirector {
   /** Loads the pictures of the next turn first; those on the wall stay until all are decoded, or for a while. */
   #startTurn() {
     this.#turnLater();
-    if (this.#staged || this.#waiting || this.#ready.length <= this.#tilesShown) return;
+    if (this.#staged || this.#waiting || this.#ready.length <= this.#hanging.size) return;
     this.#comingTurn = this.#turn + 1;
     this.#want();
     this.#finishTurn({ whenComplete: true });
@@ -100,7 +100,18 @@ export class WallDirector {
 
   #want() {
     const coming = this.#comingTurn === null ? [] : this.#atHand(this.#comingTurn);
-    this.#pictures.want([...new Set([...this.#atHand(this.#turn), ...coming])]);
+    this.#pictures.want([...new Set([...this.#atHand(this.#turn), ...coming, ...this.#stillHanging()])]);
+  }
+
+  #stillHanging() {
+    return this.#ready.filter(({ id }) => this.#hanging.has(id));
+  }
+
+  /** The pictures that may hang now: those at hand and, until all of them are decoded, what hangs already. */
+  #hangable() {
+    const atHand = this.#atHand(this.#turn);
+    const isComplete = atHand.every(({ id }) => this.#pictures.get(id));
+    return isComplete ? atHand : [...new Set([...atHand, ...this.#stillHanging()])];
   }
 
   #settle() {
@@ -112,11 +123,11 @@ export class WallDirector {
     this.#settleTimer = null;
     this.#changeStage();
     const hidden = new Set([this.#staged, this.#waiting]);
-    const cards = this.#atHand(this.#turn);
-    const items = cards.filter((card) => !hidden.has(card.id)).flatMap((card) => this.#item(card));
+    const decoded = this.#hangable().filter((card) => !hidden.has(card.id)).flatMap((card) => this.#item(card));
+    const items = decoded.slice(0, PICTURES_AT_HAND);
     const staged = this.#ready.filter((card) => card.id === this.#staged).flatMap((card) => this.#item(card));
     const sizes = this.#view.render({ items, staged: staged[0] ?? null, isEmpty: this.#ready.length === 0 });
-    this.#tilesShown = sizes.length;
+    this.#hanging = new Set(sizes.map(({ id }) => id));
     for (const { id, longest } of sizes) this.#pictures.fit(id, longest);
   }
 

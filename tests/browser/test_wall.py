@@ -161,6 +161,23 @@ def test_more_pictures_leave_no_more_in_the_document(full_gallery: LiveGallery, 
     assert wall.locator("canvas").count() <= 21
 
 
+def test_what_hangs_stays_until_what_replaces_it_has_come(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    upload_many(live_gallery, 20)
+    mark = live_gallery.upload(pictures.photo(600, 400), "mark.jpg")
+    wall = open_page(live_gallery.wall_url, reduced_motion="reduce")
+    expect(wall.locator(f'.wall__tile[data-image-id="{mark["id"]}"]')).to_have_count(1)
+    expect(wall.locator(".wall__tile").nth(12)).to_be_visible()
+    wall.route("**/image/**", lambda _: None)  # no answer, until nobody listens here any more
+    upload_many(live_gallery, 22)
+    live_gallery.remove("mark.jpg")  # once that shows, the wall knows of all the others
+    expect(wall.locator(f'[data-image-id="{mark["id"]}"]')).to_have_count(0)
+    assert wall.locator(".wall__tile canvas").count() >= 12
+    wall.unroute("**/image/**")
+    on_stage(wall, live_gallery.cards()[0])
+    for card in live_gallery.cards()[1:10]:
+        expect(wall.locator(f'[data-image-id="{card["id"]}"]')).to_have_count(1)
+
+
 def test_older_pictures_take_their_turn_while_nothing_arrives(full_gallery: LiveGallery, open_page: OpenPage) -> None:
     wall = open_page("about:blank", expected=GONE, reduced_motion="reduce")
     wall.clock.install()

@@ -25,15 +25,15 @@ class Tolerance:
 
 
 TOLERANCES = {
-    "JS heap": Tolerance(0.10, MEGABYTE, "cards carry small versions of 1 to 11 KB; the mix of the day varies"),
-    "nodes": Tolerance(0.05, 200, "a card is 25 nodes; a few are on their way out at any moment"),
-    "listeners": Tolerance(0.05, 20, "a card has 7"),
-    "documents": Tolerance(0, 2, "none is expected; Chromium counts pictures that it takes apart"),
+    "JS heap": Tolerance(0.05, MEGABYTE / 4, "cards carry small versions of 1 to 11 KB; the mix of the day varies"),
+    "nodes": Tolerance(0.04, 50, "a card is 27 nodes; a few are on their way out at any moment"),
+    "listeners": Tolerance(0.03, 10, "a card has 7"),
+    "documents": Tolerance(0, 1, "none is expected"),
     "sockets": Tolerance(0, 1, "one may be between two lives at the moment of a sample"),
     "descriptors": Tolerance(0, 10, "browsers keep up to six idle connections each"),
-    "memory": Tolerance(0.10, 8 * MEGABYTE, "the allocator keeps what a burst needed"),
-    "memory of children": Tolerance(0.15, 16 * MEGABYTE, "as large as their last pictures; replaced after 500"),
-    "memory of renderers": Tolerance(0.20, 64 * MEGABYTE, "caches of decoded pictures come and go"),
+    "memory": Tolerance(0.05, 8 * MEGABYTE, "the allocator keeps what a burst needed"),
+    "memory of children": Tolerance(0.10, 16 * MEGABYTE, "as large as their last pictures; replaced after 500"),
+    "memory of renderers": Tolerance(0.05, 64 * MEGABYTE, "caches of decoded pictures come and go"),
 }
 
 
