@@ -90,6 +90,7 @@ const uploads = new UploadView({
   onCancel: (upload) => queue.cancel(upload),
   onRetry: (upload) => queue.retry(upload),
   onDismiss: (upload) => queue.dismiss(upload),
+  onMissing: (upload) => lostCards.lookUp(upload.card),
 });
 
 const dropZone = new DropZone({

@@ -22,7 +22,7 @@ export class UploadView {
   /**
    * @param {{section: HTMLElement, rowTemplate: HTMLTemplateElement, comparisonTemplate: HTMLTemplateElement,
    *          config: object, onCancel: Function, onRetry: Function, onDismiss: Function,
-   *          fallback: HTMLElement}} options
+   *          onMissing: Function, fallback: HTMLElement}} options
    *   the callbacks get the upload; `fallback` takes the focus when the last row goes
    */
   constructor(options) {
@@ -60,7 +60,7 @@ export class UploadView {
   }
 
   #add(upload) {
-    const { rowTemplate, comparisonTemplate, config, onCancel, onRetry } = this.#options;
+    const { rowTemplate, comparisonTemplate, config, onCancel, onRetry, onMissing } = this.#options;
     const row = new UploadRow(upload, {
       rowTemplate,
       comparisonTemplate,
@@ -68,6 +68,7 @@ export class UploadView {
       onCancel: () => onCancel(upload),
       onRetry: () => onRetry(upload),
       onDismiss: () => this.#dismiss(upload),
+      onMissing: () => onMissing(upload),
     });
     this.#rows.set(upload, row);
     this.#parts.list.append(row.element);

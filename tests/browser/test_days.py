@@ -126,6 +126,29 @@ def test_somebody_can_upload_for_hours(live_gallery: LiveGallery, open_page: Ope
     expect(page.locator("#uploads")).to_be_hidden()
 
 
+def test_a_comparison_that_is_opened_hours_later_shows_both_pictures(
+    live_gallery: LiveGallery, open_page: OpenPage
+) -> None:
+    page = live(open_page(live_gallery.url, expected=("status of 410",)))
+    content = pictures.photo(150, 2400, quality=95)  # its small version is too large to come with the message
+    page.set_input_files("#file-input", {"name": "tall.jpg", "mimeType": "image/jpeg", "buffer": content})
+    expect(page.locator(".comparison")).to_be_visible()
+    page.get_by_role("button", name="Compare").click()
+    expect(page.locator(".comparison")).to_have_count(0)
+    page.context.new_cdp_session(page).send("Network.clearBrowserCache")
+    refused: list[str] = []
+
+    def refuse_once(route: Route) -> None:
+        refused.append(route.request.url)
+        route.fulfill(status=410)
+
+    (card,) = live_gallery.cards()
+    page.route("**/image/**", refuse_once, times=1)
+    page.get_by_role("button", name="Compare").click()
+    expect(page.locator(".comparison [data-side=result] img")).to_have_js_property("naturalWidth", 150)
+    assert (len(refused), card["compressed_size"] > 8192) == (1, True)
+
+
 def test_an_upload_ends_although_its_card_was_let_go_meanwhile(live_gallery: LiveGallery, open_page: OpenPage) -> None:
     upload_many(live_gallery, KEPT + 1)
     page = open_page("about:blank", viewport=LAPTOP)
