@@ -215,6 +215,19 @@ def test_a_removed_picture_leaves_stage_and_mosaic(live_gallery: LiveGallery, op
     expect(wall.locator(".wall__tile")).to_have_count(0)
 
 
+def test_older_pictures_come_when_many_were_removed(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    oldest, *_ = upload_many(live_gallery, 64)
+    wall = open_page(live_gallery.wall_url)
+    expect(wall.locator(".wall__tile").nth(10)).to_be_visible()
+    live_gallery.server.shell(
+        "from imgs import jobs; from imgs.models import UploadedImage\n"
+        f"for image in UploadedImage.objects.filter(gallery__slug={live_gallery.slug!r}).order_by('-position')[:58]:\n"
+        "    jobs.remove(image)"
+    )
+    expect(wall.locator(f'.wall__tile[data-image-id="{oldest["id"]}"]')).to_have_count(1)
+    expect(wall.locator(".wall__tile")).to_have_count(6)
+
+
 def test_a_picture_that_cannot_be_loaded_never_shows_and_is_asked_for_again(
     live_gallery: LiveGallery, open_page: OpenPage
 ) -> None:
