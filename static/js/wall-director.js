@@ -23,7 +23,8 @@ export class WallDirector {
   #waiting = null;
   #turn = 0;
   #comingTurn = null;
-  #hanging = new Set();
+  #tilesShown = 0;
+  #hanging = [];
   #stageTimer = null;
   #settleTimer = null;
   #turnTimer = null;
@@ -45,9 +46,12 @@ export class WallDirector {
       if (!isFirst) this.#waiting = newest.id;
       this.#turnLater();
     }
-    const ids = new Set(this.#ready.map((card) => card.id));
-    if (!ids.has(this.#waiting)) this.#waiting = null;
-    if (!ids.has(this.#staged)) this.#staged = null;
+    const known = new Map(this.#ready.map((card) => [card.id, card]));
+    const oldest = this.#ready.at(-1)?.position ?? -Infinity;
+    const isGone = ({ id, position }) => !known.has(id) && (position >= oldest || state.removed.has(id));
+    this.#hanging = this.#hanging.filter((card) => !isGone(card)).map((card) => known.get(card.id) ?? card);
+    if (!known.has(this.#waiting)) this.#waiting = null;
+    if (!known.has(this.#staged)) this.#staged = null;
     this.#want();
     if (isFirst && this.#pictures.busy) this.#settle();
     else this.#advance();
@@ -81,7 +85,7 @@ export class WallDirector {
   /** Loads the pictures of the next turn first; those on the wall stay until all are decoded, or for a while. */
   #startTurn() {
     this.#turnLater();
-    if (this.#staged || this.#waiting || this.#ready.length <= this.#hanging.size) return;
+    if (this.#staged || this.#waiting || this.#ready.length <= this.#tilesShown) return;
     this.#comingTurn = this.#turn + 1;
     this.#want();
     this.#finishTurn({ whenComplete: true });
@@ -100,18 +104,20 @@ export class WallDirector {
 
   #want() {
     const coming = this.#comingTurn === null ? [] : this.#atHand(this.#comingTurn);
-    this.#pictures.want([...new Set([...this.#atHand(this.#turn), ...coming, ...this.#stillHanging()])]);
+    this.#pictures.want([...new Set([...this.#atHand(this.#turn), ...coming, ...this.#hangingBeside(coming)])]);
   }
 
-  #stillHanging() {
-    return this.#ready.filter(({ id }) => this.#hanging.has(id));
+  /** What hangs besides these cards and those at hand, be it so old that the gallery here has let go of it. */
+  #hangingBeside(cards) {
+    const ids = new Set([...cards, ...this.#atHand(this.#turn)].map(({ id }) => id));
+    return this.#hanging.filter(({ id }) => !ids.has(id));
   }
 
-  /** The pictures that may hang now: those at hand and, until all of them are decoded, what hangs already. */
+  /** The pictures that may hang now: those at hand and, until half of them are decoded, what hangs already. */
   #hangable() {
     const atHand = this.#atHand(this.#turn);
-    const isComplete = atHand.every(({ id }) => this.#pictures.get(id));
-    return isComplete ? atHand : [...new Set([...atHand, ...this.#stillHanging()])];
+    const isEnough = atHand.filter(({ id }) => this.#pictures.get(id)).length >= atHand.length / 2;
+    return isEnough ? atHand : [...atHand, ...this.#hangingBeside([])];
   }
 
   #settle() {
@@ -127,7 +133,8 @@ export class WallDirector {
     const items = decoded.slice(0, PICTURES_AT_HAND);
     const staged = this.#ready.filter((card) => card.id === this.#staged).flatMap((card) => this.#item(card));
     const sizes = this.#view.render({ items, staged: staged[0] ?? null, isEmpty: this.#ready.length === 0 });
-    this.#hanging = new Set(sizes.map(({ id }) => id));
+    this.#tilesShown = sizes.length;
+    this.#hanging = items.map(({ card }) => card); // some have no place at this moment
     for (const { id, longest } of sizes) this.#pictures.fit(id, longest);
   }
 

@@ -168,10 +168,10 @@ def test_what_hangs_stays_until_what_replaces_it_has_come(live_gallery: LiveGall
     expect(wall.locator(f'.wall__tile[data-image-id="{mark["id"]}"]')).to_have_count(1)
     expect(wall.locator(".wall__tile").nth(12)).to_be_visible()
     wall.route("**/image/**", lambda _: None)  # no answer, until nobody listens here any more
-    upload_many(live_gallery, 22)
+    upload_many(live_gallery, 64)
     live_gallery.remove("mark.jpg")  # once that shows, the wall knows of all the others
     expect(wall.locator(f'[data-image-id="{mark["id"]}"]')).to_have_count(0)
-    assert wall.locator(".wall__tile canvas").count() >= 12
+    assert wall.locator(".wall__tile canvas").count() >= 6  # not all fit well without the largest
     wall.unroute("**/image/**")
     on_stage(wall, live_gallery.cards()[0])
     for card in live_gallery.cards()[1:10]:

@@ -1,6 +1,7 @@
 """`make soak`: the soak for as long as wanted, with a table at the end and pictures in bench/out/soak."""
 
 import argparse
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -24,8 +25,11 @@ def main() -> int:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
         report = Soak(chromium, Path(folder), options.photographs).run(options.minutes)
         chromium.close()
+    options.photographs.mkdir(parents=True, exist_ok=True)
+    series = {f"{who}: {name}": values for (who, name), values in report.samples.series.items()}
+    (options.photographs / "samples.json").write_text(json.dumps(series, indent=1))
     print("\n".join([*table(report.samples.rows()), "", *report.notes, *report.failures]))
-    print(f"pictures of the screens: {options.photographs}")
+    print(f"pictures of the screens, and all samples: {options.photographs}")
     return 1 if report.failures else 0
 
 
