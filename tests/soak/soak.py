@@ -74,6 +74,7 @@ class Soak:
         traffic.burst(AT_FIRST)
         self._open_screens()
         traffic.burst(IN_A_BURST)
+        self._until("the wall has taken in a burst", lambda: self._is_right_on_the_wall(self._truth()))
         traffic.start()
         try:
             self._watch(minutes)
@@ -96,6 +97,7 @@ class Soak:
     # Meanwhile
 
     def _watch(self, minutes: float) -> None:
+        self.wall.waits()  # the stage may be bare in a burst: of many at once only the newest takes it
         end = time.monotonic() + minutes * 60
         photograph_at = time.monotonic()
         while (now := time.monotonic()) < end:
