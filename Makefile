@@ -50,6 +50,10 @@ bench: .venv/ready-dev  ## every benchmark beside its peers; writes bench/result
 	@sh deploy/install_services.sh postgresql redis nginx curl
 	@$(RUN) -m bench
 
+soak: .venv/ready-dev  ## screens that stay on for days, in minutes: make soak [MINUTES=10]
+	@sh deploy/install_services.sh chromium
+	@$(RUN) -m tests.soak --minutes $(or $(MINUTES),10)
+
 messages: .venv/ready-dev  ## collect the texts to translate, then compile the translations
 	@$(RUN) manage.py makemessages --all --no-location --no-obsolete --ignore '.venv/*' --ignore 'static/*'
 	@$(RUN) manage.py makemessages --all --no-location --no-obsolete --domain djangojs --ignore '.venv/*' --ignore 'static/vendor/*' --ignore 'var/*'
@@ -60,4 +64,4 @@ lock: .venv/ready-dev  ## pin the newest allowed versions of all packages
 	@$(COMPILE) pyproject.toml -o requirements.txt
 	@$(COMPILE) pyproject.toml --group dev -o requirements-dev.txt
 
-.PHONY: help run demo fleet test faults check bench messages lock
+.PHONY: help run demo fleet test faults check bench soak messages lock

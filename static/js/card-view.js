@@ -12,6 +12,7 @@ const SOFT_MS = 200;
 export class CardView {
   #options;
   #parts;
+  #backdrop;
   #original;
   #small;
   element;
@@ -34,14 +35,17 @@ export class CardView {
       onNeedsUrl,
       onGivenUp: () => this.#note(gettext("This picture can't be shown right now.")),
     });
-    this.#small = new LoadingPicture(this.#parts.small, { now, onLoad: () => {}, onNeedsUrl, onGivenUp: () => {} });
+    const quietly = { now, onLoad: () => {}, onNeedsUrl, onGivenUp: () => {} };
+    this.#small = new LoadingPicture(this.#parts.small, quietly);
+    this.#backdrop = new LoadingPicture(this.#parts.backdrop, quietly);
     this.#parts.open.addEventListener("click", () => options.onOpen(card.id));
     this.patch(card);
   }
 
   /** Whether an address must be renewed before its picture can be loaded. */
   get isRunningOut() {
-    return this.card.status === "ready" && (this.#original.isRunningOut || this.#small.isRunningOut);
+    const pictures = [this.#original, this.#small, this.#backdrop];
+    return this.card.status === "ready" && pictures.some((picture) => picture.isRunningOut);
   }
 
   /** Puts the focus on the picture. */
@@ -71,7 +75,7 @@ export class CardView {
   async leave() {
     this.element.classList.add("is-leaving");
     delete this.element.dataset.imageId;
-    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {
+    if (!matchMedia("(prefers-reduced-motion: reduce)").matches && !document.hidden) {
       const gone = { opacity: 0, flexGrow: 0.01, flexBasis: 0 };
       await this.element.animate(gone, { duration: SOFT_MS, easing: "ease-out", fill: "forwards" }).finished;
     }
@@ -104,16 +108,10 @@ export class CardView {
     const { card } = this;
     const { revision, urls_expire_at: expires } = card;
     const carried = card.compressed_data;
-    this.#small.show({ url: carried ?? card.compressed_url, expires: carried ? null : expires, revision });
+    const small = { url: carried ?? card.compressed_url, expires: carried ? null : expires, revision };
+    this.#small.show(small);
+    this.#backdrop.show(small);
     this.#original.show({ url: card.original_url, srcset: card.srcset, expires, revision });
-    if (!this.#original.isLoaded) this.#showBackdrop(carried ?? card.compressed_url);
-  }
-
-  #showBackdrop(url) {
-    const { backdrop } = this.#parts;
-    if (backdrop.src && !backdrop.hidden) return;
-    backdrop.hidden = false;
-    backdrop.src = url;
   }
 
   #note(text) {

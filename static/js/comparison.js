@@ -9,13 +9,23 @@ export class Comparison {
   #url = null;
   element;
 
-  constructor({ template, file, card }) {
+  /** `onMissing` is called when the small version can't be loaded: its address may have run out. */
+  constructor({ template, file, card, onMissing }) {
     this.#file = file;
     this.element = template.content.firstElementChild.cloneNode(true);
     this.#showOriginal(card);
     this.#fill("result", card.compressed_size, card.compressed_width, card.compressed_height);
-    this.#image("result").src = card.compressed_data ?? card.compressed_url;
+    this.#image("result").addEventListener("error", onMissing);
+    this.show(card);
     showSaving(this.element.querySelector(".comparison-saving"), card.reduction_percentage);
+  }
+
+  /** Shows the small version at its present address. */
+  show(card) {
+    const image = this.#image("result");
+    const url = card.compressed_data ?? card.compressed_url;
+    const isMissing = image.complete && image.naturalWidth === 0;
+    if (isMissing || image.getAttribute("src") !== url) image.src = url;
   }
 
   /** Lets go of the file. */

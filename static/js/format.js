@@ -49,8 +49,9 @@ export function moment(iso) {
 }
 
 /** "12 new", for pictures that wait above. */
-export function newPictures(number) {
-  return interpolate(ngettext("%(count)s new", "%(count)s new", number), { count: count(number) }, true);
+export function newPictures(number, { orMore = false } = {}) {
+  const shown = orMore ? `${count(number)}+` : count(number);
+  return interpolate(ngettext("%(count)s new", "%(count)s new", number), { count: shown }, true);
 }
 
 /** "3 people watching" */

@@ -11,8 +11,9 @@ const FETCH_LIMIT_MS = 8_000;
  * A gallery as it is now, kept up to date: the snapshot, then what changes since. Used by the page and by the wall.
  *
  * `onChange(state, previous)` is called for every change, `onConnection` with "live", "catching-up", "reconnecting" or
- * "offline", `onViewers` with the number of people watching. `keep` bounds the number of cards remembered. `clock` hears
- * what time the server says it is.
+ * "offline", `onViewers` with the number of people watching. `bounds` is asked after every change what to remember:
+ * the newest `keep` cards; or, while somebody reads from position `readingFrom` downwards, those and at most `keep` newer
+ * ones, and when more have come none of them until `reload()`. `clock` hears what time the server says it is.
  */
 export class GalleryFeed {
   #config;
@@ -31,12 +32,12 @@ export class GalleryFeed {
     onChange,
     onConnection = () => {},
     onViewers = () => {},
-    keep = Infinity,
+    bounds,
     clock = new ServerClock(),
   }) {
     this.#config = config;
     this.#clock = clock;
-    this.#options = { onChange, onConnection, onViewers, keep };
+    this.#options = { onChange, onConnection, onViewers, bounds };
     this.#socket = new GallerySocket({
       url: () => websocketAddress(config.websocket_path),
       cursor: () => ({ after: this.#state.cursor, epoch: this.#state.epoch }),
@@ -79,6 +80,11 @@ export class GalleryFeed {
     this.#apply({ type: "card", card });
   }
 
+  /** Loads the gallery afresh, unless that is under way. */
+  reload() {
+    if (this.#loading === null && this.#retry === null) this.#loadSnapshot();
+  }
+
   /** Asks for fresh URLs of these images; they arrive as an ordinary change. */
   renew(ids) {
     this.#renewal.ask(ids);
@@ -93,11 +99,13 @@ export class GalleryFeed {
       if (loading.signal.aborted) return;
       this.#backoff.reset();
       this.#retry = null;
+      this.#loading = null;
       this.#apply({ type: "snapshot", ...snapshot });
       this.#socket.start();
       this.#socket.resume();
     } catch (error) {
       if (loading.signal.aborted) return;
+      this.#loading = null;
       console.warn("The gallery could not be loaded; trying again.", error);
       this.#tellConnection(navigator.onLine ? "reconnecting" : "offline");
       this.#retry = setTimeout(() => this.#loadSnapshot(), this.#backoff.next());
@@ -131,9 +139,9 @@ export class GalleryFeed {
 
   #apply(message) {
     const previous = this.#state;
-    const { keep } = this.#options;
-    this.#state = apply(previous, message);
-    if (keep !== Infinity) this.#state = apply(this.#state, { type: "trim", keep });
+    const { keep, readingFrom = null } = this.#options.bounds();
+    const bound = readingFrom === null ? { type: "trim", keep } : { type: "hold", above: readingFrom, keep };
+    this.#state = apply(apply(previous, message), bound);
     if (this.#state !== previous) this.#options.onChange(this.#state, previous);
   }
 

@@ -6,14 +6,16 @@
  *
  * @typedef {{id: string, position: number, seq: number, revision: number, status: string}} Card
  * @typedef {{epoch: string|null, cursor: number|null, cards: Map<string, Card>, removed: Map<string, number>,
- *            next: number|null|undefined}} State  `next`: where the next older page starts; null: nothing older
+ *            next: number|null|undefined, held: {above: number, number: number}|null}} State
+ *   `next`: where the next older page starts; null: nothing older. `held`: cards above this position are left out, of which
+ *   there were `number` at first.
  */
 
 const TOMBSTONES_KEPT = 500;
 
 /** The state before anything is known. */
 export function emptyState() {
-  return { epoch: null, cursor: null, cards: new Map(), removed: new Map(), next: undefined };
+  return { epoch: null, cursor: null, cards: new Map(), removed: new Map(), next: undefined, held: null };
 }
 
 /** The state after `message`; the very same object when it changes nothing. */
@@ -39,7 +41,7 @@ export function ordered(state) {
 
 const REDUCERS = {
   snapshot(state, { epoch, head, images, next }) {
-    const base = { epoch, cursor: head, cards: new Map(), removed: new Map(), next };
+    const base = { ...emptyState(), epoch, cursor: head, next };
     if (state.epoch === epoch) {
       // Upload answers and live messages may have run ahead of this snapshot.
       for (const card of state.cards.values()) if (card.seq > head) base.cards.set(card.id, card);
@@ -74,25 +76,40 @@ const REDUCERS = {
 
   /** Forget all but the newest `keep` cards: for screens that stay on for days. */
   trim(state, { keep }) {
-    if (state.cards.size <= keep && state.removed.size <= TOMBSTONES_KEPT) return state;
+    if (state.cards.size <= keep) return withFewTombstones(state);
     const kept = [...state.cards.values()].sort((a, b) => b.position - a.position).slice(0, keep);
-    const cut = kept.length < state.cards.size;
-    const tombstones = [...state.removed].sort((a, b) => b[1] - a[1]).slice(0, TOMBSTONES_KEPT);
-    return {
-      ...state,
-      cards: new Map(kept.map((card) => [card.id, card])),
-      removed: new Map(tombstones),
-      next: cut ? (kept.at(-1)?.position ?? null) : state.next,
-    };
+    const oldest = kept.at(-1)?.position ?? Infinity;
+    // A card that was held back below the loaded pages stays held back.
+    const next = state.next === undefined ? undefined : Math.max(oldest, state.next ?? oldest);
+    return withFewTombstones({ ...state, cards: byId(kept), next });
+  },
+
+  /**
+   * Forget the cards above position `above`, once there are more than `keep` of them, and take in no others: for somebody
+   * who has stayed further down for hours. A snapshot ends it.
+   */
+  hold(state, { above, keep }) {
+    const kept = [...state.cards.values()].filter(({ position }) => position <= above);
+    const number = state.cards.size - kept.length;
+    if (number <= keep) return withFewTombstones(state);
+    return withFewTombstones({ ...state, cards: byId(kept), held: { above, number } });
   },
 };
 
+function withFewTombstones(state) {
+  if (state.removed.size <= TOMBSTONES_KEPT) return state;
+  return { ...state, removed: new Map([...state.removed].sort((a, b) => b[1] - a[1]).slice(0, TOMBSTONES_KEPT)) };
+}
+
+const byId = (cards) => new Map(cards.map((card) => [card.id, card]));
+
 function merged(state, incoming) {
+  const leftOut = state.held?.above ?? Infinity;
   const cards = new Map(state.cards);
   const removed = new Map(state.removed);
   let changed = false;
   for (const card of incoming) {
-    if ((removed.get(card.id) ?? -1) >= card.seq) continue;
+    if (card.position > leftOut || (removed.get(card.id) ?? -1) >= card.seq) continue;
     const known = cards.get(card.id);
     if (known && !isNews(known, card)) continue;
     cards.set(card.id, withKeptData(known, card));

@@ -22,7 +22,9 @@ export class GalleryView {
 
   /**
    * @param {{section: HTMLElement, template: HTMLTemplateElement, config: object, now: () => number,
-   *          renew: (ids: string[]) => void, onOpen: (id: string) => void, onEmpty: (isEmpty: boolean) => void}} options
+   *          renew: (ids: string[]) => void, reload: () => void, onOpen: (id: string) => void,
+   *          onEmpty: (isEmpty: boolean) => void}} options
+   *   `reload` loads the gallery afresh, when it left new pictures out because there were too many to wait
    */
   constructor(options) {
     this.#options = options;
@@ -45,6 +47,11 @@ export class GalleryView {
     removeEventListener("scroll", this.#onScroll);
     clearInterval(this.#renewal);
     cancelAnimationFrame(this.#drawing);
+  }
+
+  /** The position of the newest picture shown to somebody who looks further down; null at the top. */
+  get readingFrom() {
+    return this.#isScrolledDown() ? this.#revealed : null;
   }
 
   /** Draws this state, soon. */
@@ -89,6 +96,7 @@ export class GalleryView {
     this.#list.classList.toggle("cards--few", shown.length < 3);
     this.#options.section.setAttribute("aria-busy", "false");
     this.#options.onEmpty(visible.length === 0);
+    if (this.#state.held && !this.#isScrolledDown()) this.#options.reload();
   }
 
   #maySee({ status, owner }) {
@@ -99,9 +107,11 @@ export class GalleryView {
     return this.#list.getBoundingClientRect().top < 0;
   }
 
-  #tellHeldBack(number) {
+  #tellHeldBack(waiting) {
+    const { held } = this.#state;
+    const number = held?.number ?? waiting;
     this.#pill.hidden = number === 0;
-    if (number > 0) this.#pill.textContent = newPictures(number);
+    if (number > 0) this.#pill.textContent = newPictures(number, { orMore: held !== null });
   }
 
   #removeAllBut(ids) {
@@ -140,6 +150,7 @@ export class GalleryView {
     this.#draw();
     this.#options.section.scrollIntoView({ block: "start" });
     this.#options.section.focus({ preventScroll: true });
+    this.show(this.#state);
   };
 
   #onScroll = () => {

@@ -10,7 +10,7 @@ export class LoadingPicture {
   #options;
   #revision = null;
   #expires = null;
-  #tries = 0;
+  #misses = 0;
   #failed = false;
 
   /**
@@ -40,7 +40,6 @@ export class LoadingPicture {
     this.#revision = revision;
     this.#expires = expires === null ? null : Date.parse(expires);
     this.#failed = false;
-    this.#tries += 1;
     this.#image.hidden = false;
     if (srcset) this.#image.srcset = srcset;
     else this.#image.removeAttribute("srcset");
@@ -48,19 +47,20 @@ export class LoadingPicture {
   }
 
   #startOver() {
-    this.#tries = 0;
+    this.#misses = 0;
     this.#image.classList.remove("is-loaded");
   }
 
   #loaded() {
-    this.#tries = 0;
+    this.#misses = 0;
     this.#image.classList.add("is-loaded");
     this.#options.onLoad();
   }
 
   #missed() {
     this.#failed = true;
-    if (this.#tries < MOST_TRIES) this.#options.onNeedsUrl();
+    this.#misses += 1;
+    if (this.#misses < MOST_TRIES) this.#options.onNeedsUrl();
     else this.#options.onGivenUp();
   }
 }

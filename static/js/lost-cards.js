@@ -1,8 +1,8 @@
 const AGAIN_AFTER_MS = 5_000;
 
 /**
- * Fetches single cards that the gallery lost sight of: one whose upload was accepted before the gallery was loaded
- * afresh, and which is too old by now for the first page.
+ * Fetches single cards that the gallery lost sight of: one whose upload was accepted so long ago that it is too old by
+ * now for what the gallery remembers.
  */
 export class LostCards {
   #config;

@@ -13,6 +13,9 @@ import { stateText } from "./upload-row.js";
 import { UploadView } from "./upload-view.js";
 import { Viewers } from "./viewers.js";
 
+const CARDS_KEPT = 300;
+const CARDS_KEPT_BEHIND_DIALOG = 1_000; // or the picture that somebody looks at would soon be among those let go
+
 const find = (id) => document.getElementById(id);
 const config = JSON.parse(find("config").textContent);
 
@@ -29,6 +32,10 @@ const feed = new GalleryFeed({
     if (word === "live") queue.settle(feed.state);
   },
   onViewers: (number) => viewers.show(number),
+  bounds: () => ({
+    keep: find("picture-dialog").open ? CARDS_KEPT_BEHIND_DIALOG : CARDS_KEPT,
+    readingFrom: gallery.readingFrom,
+  }),
   onChange: (state) => {
     gallery.show(state);
     queue.settle(state);
@@ -43,6 +50,7 @@ const gallery = new GalleryView({
   config,
   now: clock.now,
   renew: (ids) => feed.renew(ids),
+  reload: () => feed.reload(),
   onOpen: (id) => dialog.open(id),
   onEmpty: (isEmpty) => find("page").classList.toggle("is-empty", isEmpty),
 });
@@ -62,7 +70,7 @@ const olderPages = new OlderPages({
   loadMore: () => feed.loadMore(),
 });
 
-const lostCards = new LostCards({ config, onFound: (card) => feed.add(card) });
+const lostCards = new LostCards({ config, onFound: (card) => queue.found(card) });
 
 const queue = new UploadQueue({
   config,
@@ -87,6 +95,7 @@ const uploads = new UploadView({
   onCancel: (upload) => queue.cancel(upload),
   onRetry: (upload) => queue.retry(upload),
   onDismiss: (upload) => queue.dismiss(upload),
+  onMissing: (upload) => lostCards.lookUp(upload.card),
 });
 
 const dropZone = new DropZone({

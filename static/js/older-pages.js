@@ -8,6 +8,7 @@ export class OlderPages {
   #loadMore;
   #observer;
   #isLoading = false;
+  #looking = null;
   #pause = null;
 
   /** @param {{end: HTMLElement, button: HTMLElement, loadMore: () => Promise<boolean>}} options */
@@ -27,11 +28,16 @@ export class OlderPages {
     this.#observer.disconnect();
     this.#button.removeEventListener("click", this.#load);
     clearTimeout(this.#pause);
+    cancelAnimationFrame(this.#looking);
   }
 
   /** Looks again once a change of the gallery has been drawn: its end may still be near without having moved. */
   check() {
-    requestAnimationFrame(() => this.#loadIfNear());
+    // One look a frame: a hidden page draws none, and changes come all the same.
+    this.#looking ??= requestAnimationFrame(() => {
+      this.#looking = null;
+      this.#loadIfNear();
+    });
   }
 
   #loadIfNear() {

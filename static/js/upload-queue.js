@@ -36,7 +36,7 @@ export class UploadQueue {
   /**
    * @param {{config: object, onChange: (upload: Upload) => void, onAccepted: (card: object) => void,
    *          lookUp: (card: object) => Promise<void>}} options
-   *   `lookUp` fetches a card that the feed lost sight of
+   *   `lookUp` fetches a card that the feed lost sight of; it comes with `found`
    */
   constructor({ config, onChange, onAccepted, lookUp }) {
     this.#config = config;
@@ -103,6 +103,12 @@ export class UploadQueue {
     for (const upload of this.#uploads) {
       if (upload.card && upload.state !== "ready") this.#follow(upload, state);
     }
+  }
+
+  /** Takes in the card of an accepted file that the state of the gallery doesn't hold. */
+  found(card) {
+    const gallery = { cards: new Map([[card.id, card]]), removed: new Map() };
+    for (const upload of this.#uploads) if (upload.card?.id === card.id) this.#follow(upload, gallery);
   }
 
   #startNext() {

@@ -14,7 +14,8 @@ export class UploadRow {
 
   /**
    * @param {{rowTemplate: HTMLTemplateElement, comparisonTemplate: HTMLTemplateElement, config: object,
-   *          onCancel: () => void, onRetry: () => void, onDismiss: () => void}} options
+   *          onCancel: () => void, onRetry: () => void, onDismiss: () => void, onMissing: () => void}} options
+   *   `onMissing`: the card's addresses don't work any more
    */
   constructor(upload, options) {
     this.#upload = upload;
@@ -49,7 +50,8 @@ export class UploadRow {
     this.#parts.cancel.hidden = !UploadQueue.canCancel(this.#upload);
     this.#parts.retry.hidden = !UploadQueue.canRetry(this.#upload);
     this.#parts.dismiss.hidden = !["ready", "failed", "cancelled"].includes(state);
-    if (state !== "ready") this.#close();
+    if (state === "ready") this.#comparison?.show(this.#upload.card);
+    else this.#close();
   }
 
   /** Opens or closes the comparison. */
@@ -66,7 +68,8 @@ export class UploadRow {
 
   #open() {
     const { file, card } = this.#upload;
-    this.#comparison = new Comparison({ template: this.#options.comparisonTemplate, file, card });
+    const { comparisonTemplate: template, onMissing } = this.#options;
+    this.#comparison = new Comparison({ template, file, card, onMissing });
     this.element.append(this.#comparison.element);
     this.#tellOpen();
   }

@@ -4,20 +4,25 @@ import { UploadRow } from "./upload-row.js";
 const OPEN_BY_THEMSELVES = 3;
 const OPEN_IN_LONG_LIST = 1;
 const MANY_ROWS = 8;
+const READY_ROWS_KEPT = 100;
 const FINISHED = new Set(["ready", "failed", "cancelled"]);
 
-/** "Your uploads": a row for each file. A long list shows only what is moving, until asked for all of it. */
+/**
+ * "Your uploads": a row for each file. A long list shows only what is moving, until asked for all of it. Of the files that
+ * went well only the last hundred keep their row, so that somebody can upload for hours; they stay counted.
+ */
 export class UploadView {
   #section;
   #options;
   #rows = new Map();
+  #letGo = 0;
   #showsAll = false;
   #parts;
 
   /**
    * @param {{section: HTMLElement, rowTemplate: HTMLTemplateElement, comparisonTemplate: HTMLTemplateElement,
    *          config: object, onCancel: Function, onRetry: Function, onDismiss: Function,
-   *          fallback: HTMLElement}} options
+   *          onMissing: Function, fallback: HTMLElement}} options
    *   the callbacks get the upload; `fallback` takes the focus when the last row goes
    */
   constructor(options) {
@@ -47,12 +52,15 @@ export class UploadView {
     const row = known ?? this.#add(upload);
     const wasReady = row.element.dataset.state === "ready";
     if (known) row.patch();
-    if (upload.state === "ready" && !wasReady && this.#hasRoomForOneMore()) row.toggle();
+    if (upload.state === "ready" && !wasReady) {
+      if (this.#hasRoomForOneMore()) row.toggle();
+      this.#letGoOfOldest();
+    }
     this.#summarise();
   }
 
   #add(upload) {
-    const { rowTemplate, comparisonTemplate, config, onCancel, onRetry } = this.#options;
+    const { rowTemplate, comparisonTemplate, config, onCancel, onRetry, onMissing } = this.#options;
     const row = new UploadRow(upload, {
       rowTemplate,
       comparisonTemplate,
@@ -60,6 +68,7 @@ export class UploadView {
       onCancel: () => onCancel(upload),
       onRetry: () => onRetry(upload),
       onDismiss: () => this.#dismiss(upload),
+      onMissing: () => onMissing(upload),
     });
     this.#rows.set(upload, row);
     this.#parts.list.append(row.element);
@@ -81,10 +90,18 @@ export class UploadView {
     this.#options.onDismiss(upload);
   }
 
+  #letGoOfOldest() {
+    const ready = [...this.#rows.keys()].filter(({ state }) => state === "ready");
+    for (const upload of ready.slice(0, Math.max(0, ready.length - READY_ROWS_KEPT))) {
+      this.#forget(upload);
+      this.#letGo += 1;
+    }
+  }
+
   #summarise() {
     const uploads = [...this.#rows.keys()];
     const finished = uploads.filter(({ state }) => FINISHED.has(state)).length;
-    const numbers = { done: count(finished), all: count(uploads.length) };
+    const numbers = { done: count(finished + this.#letGo), all: count(uploads.length + this.#letGo) };
     this.#section.hidden = uploads.length === 0;
     this.#parts.count.textContent =
       uploads.length > 1 ? interpolate(gettext("%(done)s of %(all)s done"), numbers, true) : "";
@@ -111,6 +128,7 @@ export class UploadView {
 
   #clear = () => {
     for (const upload of this.#rows.keys()) if (FINISHED.has(upload.state)) this.#forget(upload);
+    this.#letGo = 0;
     this.#summarise();
     this.#options.fallback.focus();
   };

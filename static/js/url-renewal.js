@@ -5,13 +5,14 @@ const ASK_AGAIN_MS = 10_000;
 
 /**
  * Gathers the images whose URLs run out and asks for new ones, a few requests a second. The same image is asked for
- * at most every ten seconds, so that a picture which can't be loaded at all doesn't keep asking.
+ * at most every ten seconds, so that a picture which can't be loaded at all doesn't keep asking; who asks sooner waits.
  */
 export class UrlRenewal {
   #sign;
   #wanted = new Set();
   #asked = new Map();
   #timer = null;
+  #sentAt = -Infinity;
 
   /** @param {(ids: string[]) => boolean} sign sends one request; false when that is impossible right now */
   constructor(sign) {
@@ -19,15 +20,14 @@ export class UrlRenewal {
   }
 
   ask(ids) {
-    const now = performance.now(); // not the time of day, which may be put right by hours
-    for (const [id, at] of this.#asked) if (now - at > ASK_AGAIN_MS) this.#asked.delete(id);
-    for (const id of ids) if (!this.#asked.has(id)) this.#wanted.add(id);
-    if (this.#wanted.size) this.#timer ??= setTimeout(this.#send, GATHER_MS);
+    for (const id of ids) this.#wanted.add(id);
+    this.flush();
   }
 
-  /** Asks for what had to wait for a connection. */
+  /** Asks for what had to wait: for a connection, or for its time. */
   flush() {
-    if (this.#wanted.size) this.#timer ??= setTimeout(this.#send, GATHER_MS);
+    const pause = Math.max(GATHER_MS, this.#sentAt + BETWEEN_REQUESTS_MS - performance.now());
+    if (this.#wanted.size) this.#timer ??= setTimeout(this.#send, pause);
   }
 
   stop() {
@@ -38,12 +38,15 @@ export class UrlRenewal {
 
   #send = () => {
     this.#timer = null;
-    const ids = [...this.#wanted].slice(0, IDS_PER_REQUEST);
-    if (!this.#sign(ids)) return;
-    for (const id of ids) {
+    const now = performance.now();
+    for (const [id, at] of this.#asked) if (now - at >= ASK_AGAIN_MS) this.#asked.delete(id);
+    const due = [...this.#wanted].filter((id) => !this.#asked.has(id)).slice(0, IDS_PER_REQUEST);
+    if (due.length && !this.#sign(due)) return;
+    for (const id of due) {
       this.#wanted.delete(id);
-      this.#asked.set(id, performance.now());
+      this.#asked.set(id, now);
     }
-    if (this.#wanted.size) this.#timer = setTimeout(this.#send, BETWEEN_REQUESTS_MS);
+    this.#sentAt = now;
+    this.flush();
   };
 }

@@ -10,7 +10,7 @@ const PICTURES_AT_HAND = 20;
 /**
  * Decides what is on the wall: the newest picture takes the stage for six seconds at least, then joins the mosaic.
  * When many arrive at once, only the newest of them takes the stage next; the others join the mosaic straight away,
- * so that the wall never lags behind the gallery. While nothing arrives, older pictures take their turn in the mosaic
+ * so that the wall never lags behind the gallery; what hangs stays until they are decoded. While nothing arrives, older pictures take their turn in the mosaic
  * beside the newest: no screen shows the same image for days.
  */
 export class WallDirector {
@@ -24,6 +24,7 @@ export class WallDirector {
   #turn = 0;
   #comingTurn = null;
   #tilesShown = 0;
+  #hanging = [];
   #stageTimer = null;
   #settleTimer = null;
   #turnTimer = null;
@@ -45,9 +46,12 @@ export class WallDirector {
       if (!isFirst) this.#waiting = newest.id;
       this.#turnLater();
     }
-    const ids = new Set(this.#ready.map((card) => card.id));
-    if (!ids.has(this.#waiting)) this.#waiting = null;
-    if (!ids.has(this.#staged)) this.#staged = null;
+    const known = new Map(this.#ready.map((card) => [card.id, card]));
+    const oldest = this.#ready.at(-1)?.position ?? -Infinity;
+    const isGone = ({ id, position }) => !known.has(id) && (position >= oldest || state.removed.has(id));
+    this.#hanging = this.#hanging.filter((card) => !isGone(card)).map((card) => known.get(card.id) ?? card);
+    if (!known.has(this.#waiting)) this.#waiting = null;
+    if (!known.has(this.#staged)) this.#staged = null;
     this.#want();
     if (isFirst && this.#pictures.busy) this.#settle();
     else this.#advance();
@@ -100,7 +104,20 @@ export class WallDirector {
 
   #want() {
     const coming = this.#comingTurn === null ? [] : this.#atHand(this.#comingTurn);
-    this.#pictures.want([...new Set([...this.#atHand(this.#turn), ...coming])]);
+    this.#pictures.want([...new Set([...this.#atHand(this.#turn), ...coming, ...this.#hangingBeside(coming)])]);
+  }
+
+  /** What hangs besides these cards and those at hand, be it so old that the gallery here has let go of it. */
+  #hangingBeside(cards) {
+    const ids = new Set([...cards, ...this.#atHand(this.#turn)].map(({ id }) => id));
+    return this.#hanging.filter(({ id }) => !ids.has(id));
+  }
+
+  /** The pictures that may hang now: those at hand and, until half of them are decoded, what hangs already. */
+  #hangable() {
+    const atHand = this.#atHand(this.#turn);
+    const isEnough = atHand.filter(({ id }) => this.#pictures.get(id)).length >= atHand.length / 2;
+    return isEnough ? atHand : [...atHand, ...this.#hangingBeside([])];
   }
 
   #settle() {
@@ -112,11 +129,12 @@ export class WallDirector {
     this.#settleTimer = null;
     this.#changeStage();
     const hidden = new Set([this.#staged, this.#waiting]);
-    const cards = this.#atHand(this.#turn);
-    const items = cards.filter((card) => !hidden.has(card.id)).flatMap((card) => this.#item(card));
+    const decoded = this.#hangable().filter((card) => !hidden.has(card.id)).flatMap((card) => this.#item(card));
+    const items = decoded.slice(0, PICTURES_AT_HAND);
     const staged = this.#ready.filter((card) => card.id === this.#staged).flatMap((card) => this.#item(card));
     const sizes = this.#view.render({ items, staged: staged[0] ?? null, isEmpty: this.#ready.length === 0 });
     this.#tilesShown = sizes.length;
+    this.#hanging = items.map(({ card }) => card); // some have no place at this moment
     for (const { id, longest } of sizes) this.#pictures.fit(id, longest);
   }
 

@@ -141,12 +141,20 @@ async function decoded(url, longest) {
   }, LOAD_LIMIT_MS);
   try {
     image.src = url;
-    await image.decode();
+    await (document.hidden ? arrived(image) : image.decode());
     const natural = { width: image.naturalWidth, height: image.naturalHeight };
     return await createImageBitmap(image, sizeWithin(natural, longest));
   } finally {
     clearTimeout(limit);
   }
+}
+
+/** A picture that has come but isn't decoded: a hidden page decodes nothing ahead, and `decode()` would not end there. */
+function arrived(image) {
+  return new Promise((resolve, reject) => {
+    image.addEventListener("load", resolve);
+    image.addEventListener("error", reject);
+  });
 }
 
 function sizeWithin({ width, height }, longest) {

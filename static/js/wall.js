@@ -22,8 +22,11 @@ const director = new WallDirector({ view, pictures });
 const feed = new GalleryFeed({
   config,
   clock,
-  keep: CARDS_KEPT,
-  onChange: (state) => director.update(state),
+  bounds: () => ({ keep: CARDS_KEPT }),
+  onChange: (state) => {
+    director.update(state);
+    refill();
+  },
   onConnection: showConnection,
 });
 const screen = new WallScreen({ onResize: () => director.resize() });
@@ -31,10 +34,22 @@ const screen = new WallScreen({ onResize: () => director.resize() });
 screen.start();
 feed.start();
 
+/** Loads older pictures when so many were removed that fewer are left than a wall keeps. */
+async function refill() {
+  if (feed.state.cards.size >= CARDS_KEPT) return;
+  try {
+    await feed.loadMore();
+  } catch {
+    // The next change, or the connection that comes back, asks again.
+  }
+}
+
 /** Says so only when the wall has not been live for a moment. */
 function showConnection(word) {
   clearTimeout(connectionTimer);
   const show = () => view.showConnection(word, connectionText(word));
-  if (word === "live") show();
-  else connectionTimer = setTimeout(show, CONNECTION_PATIENCE_MS);
+  if (word === "live") {
+    show();
+    refill();
+  } else connectionTimer = setTimeout(show, CONNECTION_PATIENCE_MS);
 }

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,14 @@ STAFF_NAME, STAFF_PASSWORD = "staff", "a long walk by the sea"
 
 
 class GalleryServer:
-    """`manage.py serve` on a free port with data of its own. It keeps both over a restart."""
+    """`manage.py serve` on a free port with data of its own. It keeps both over a restart.
 
-    def __init__(self, data_dir: Path, **environment: str) -> None:
+    `program` is what Python runs instead of manage.py, `environment` what it is told besides.
+    """
+
+    def __init__(
+        self, data_dir: Path, program: Sequence[str] = ("manage.py",), environment: Mapping[str, str] | None = None
+    ) -> None:
         data_dir.mkdir(exist_ok=True)
         self.data_dir = data_dir
         self.port = _free_port()
@@ -34,13 +40,14 @@ class GalleryServer:
             "HEARTBEAT_SECONDS": "1",
             "UPLOAD_RATE": "100000/minute",
             "DJANGO_SUPERUSER_PASSWORD": STAFF_PASSWORD,
-            **environment,
+            **(environment or {}),
         }
+        self._program = program
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, path: str = "/readyz") -> None:
         """Start, and wait until it answers 200 at `path`: by default, until all its parts are usable."""
-        command = [sys.executable, "manage.py", "serve", "--port", str(self.port)]
+        command = [sys.executable, *self._program, "serve", "--port", str(self.port)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, cwd=ROOT, env=self._env, stdout=log, stderr=log, start_new_session=True
@@ -50,6 +57,13 @@ class GalleryServer:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the server did not start:\n{self.log.read_text()[-4000:]}")
             time.sleep(0.1)
+
+    @property
+    def pid(self) -> int:
+        """The running process."""
+        if self._process is None:
+            raise RuntimeError("the server does not run")
+        return self._process.pid
 
     def stop(self) -> None:
         """Stop it as a service manager does; by force when it does not."""
@@ -86,6 +100,10 @@ class GalleryServer:
         command = [sys.executable, "manage.py", *words]
         return subprocess.run(command, cwd=ROOT, env=self._env, check=False, capture_output=True, text=True)
 
+    def shell(self, script: str) -> None:
+        """Run Python in the program's environment, on its data, in a process of its own."""
+        self.manage("shell", "--no-imports", "--command", script).check_returncode()
+
     def staff(self) -> httpx.Client:
         """Somebody logged in to the admin."""
         client = self._client()
@@ -120,6 +138,7 @@ class LiveGallery:
             raise RuntimeError("the gallery could not be made")
         self.url = f"{self.server.url}/g/{self.slug}/"
         self.wall_url = f"{self.url}wall/"
+        self.images_url = f"{self.server.url}/api/v1/galleries/{self.slug}/images"
 
     def upload(self, content: bytes, name: str = "picture.jpg") -> dict[str, Any]:
         """Upload as a visitor whom no page belongs to. Returns the card of the answer."""
@@ -133,7 +152,7 @@ class LiveGallery:
 
     def cards(self) -> list[dict[str, Any]]:
         """The newest pictures."""
-        answer = httpx.get(f"{self.server.url}/api/v1/galleries/{self.slug}/images", timeout=20)
+        answer = httpx.get(self.images_url, timeout=20)
         cards: list[dict[str, Any]] = answer.json()["images"]
         return cards
 

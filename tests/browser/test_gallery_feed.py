@@ -18,6 +18,7 @@ START = """({ GalleryFeed }) => {
     onChange: () => {},
     onConnection: (word) => window.words.push(word),
     onViewers: (count) => { window.viewers = count; },
+    bounds: () => window.bounds ?? { keep: Infinity },
   });
   window.feed.start();
 }"""
@@ -135,6 +136,8 @@ def test_fresh_urls_are_asked_for_together(feed: Feed) -> None:
     feed.page.evaluate("feed.renew(['a'])")
     feed.page.clock.run_for(5_000)
     assert len(feed.sent()) == 1
+    feed.page.clock.run_for(6_000)
+    assert feed.sent()[1:] == [{"type": "sign", "ids": ["a"]}]
     urls = {"original_url": "/new", "compressed_url": "/new-small", "srcset": None}
     feed.hear(type="signed", images={"a": urls}, urls_expire_at="2026-01-01T00:00:00Z")
     assert feed.page.evaluate("feed.state.cards.get('a').original_url") == "/new"
@@ -151,6 +154,18 @@ def test_many_fresh_urls_are_asked_for_a_few_requests_a_second(feed: Feed) -> No
     assert len(sizes) <= 5
     feed.page.clock.run_for(1_000)
     assert sum(len(message["ids"]) for message in feed.sent()) == 1100
+
+
+def test_fresh_urls_that_are_asked_for_one_by_one_are_no_more_requests(feed: Feed) -> None:
+    feed.start(images(1, "a"))
+    feed.until("connections.length === 1")
+    feed.hello(head=1)
+    for number in range(20):
+        feed.page.evaluate("(id) => feed.renew([id])", str(number))
+        feed.page.clock.run_for(60)
+    assert len(feed.sent()) <= 6
+    feed.page.clock.run_for(300)
+    assert sum(len(message["ids"]) for message in feed.sent()) == 20
 
 
 def test_what_was_asked_for_without_a_connection_is_asked_once_there_is_one(feed: Feed) -> None:
@@ -170,3 +185,25 @@ def test_it_tells_how_many_are_watching(feed: Feed) -> None:
     feed.hello(head=1)
     feed.hear(type="heartbeat", head=1, epoch="e", viewers=3)
     assert feed.page.evaluate("viewers") == 3
+
+
+def test_it_forgets_the_oldest_and_loads_them_again_on_the_way_down(feed: Feed) -> None:
+    feed.page.evaluate("window.bounds = { keep: 2 }")
+    feed.start(images(3, "c", "b", "a"), images(1, "a"))
+    feed.until("connections.length === 1")
+    assert feed.names() == ["c", "b"]
+    feed.page.evaluate("window.bounds = { keep: Infinity }; feed.loadMore()")
+    feed.until("feed.state.cards.has('a')")
+    assert feed.asked == ["limit=60", "limit=60&before=2"]
+
+
+def test_it_loads_the_gallery_afresh_once_however_often_it_is_told_to(feed: Feed) -> None:
+    feed.start(images(1, "a"), images(9, "c", "b"))
+    feed.until("connections.length === 1")
+    feed.hello(head=1)
+    feed.page.evaluate("feed.reload(); feed.reload()")
+    feed.until("feed.state.cursor === 9")
+    assert len(feed.asked) == 2
+    with feed.page.expect_request_finished():
+        feed.page.evaluate("feed.reload()")
+    assert len(feed.asked) == 3

@@ -161,6 +161,23 @@ def test_more_pictures_leave_no_more_in_the_document(full_gallery: LiveGallery, 
     assert wall.locator("canvas").count() <= 21
 
 
+def test_what_hangs_stays_until_what_replaces_it_has_come(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    upload_many(live_gallery, 20)
+    mark = live_gallery.upload(pictures.photo(600, 400), "mark.jpg")
+    wall = open_page(live_gallery.wall_url, reduced_motion="reduce")
+    expect(wall.locator(f'.wall__tile[data-image-id="{mark["id"]}"]')).to_have_count(1)
+    expect(wall.locator(".wall__tile").nth(12)).to_be_visible()
+    wall.route("**/image/**", lambda _: None)  # no answer, until nobody listens here any more
+    upload_many(live_gallery, 64)
+    live_gallery.remove("mark.jpg")  # once that shows, the wall knows of all the others
+    expect(wall.locator(f'[data-image-id="{mark["id"]}"]')).to_have_count(0)
+    assert wall.locator(".wall__tile canvas").count() >= 6  # not all fit well without the largest
+    wall.unroute("**/image/**")
+    on_stage(wall, live_gallery.cards()[0])
+    for card in live_gallery.cards()[1:10]:
+        expect(wall.locator(f'[data-image-id="{card["id"]}"]')).to_have_count(1)
+
+
 def test_older_pictures_take_their_turn_while_nothing_arrives(full_gallery: LiveGallery, open_page: OpenPage) -> None:
     wall = open_page("about:blank", expected=GONE, reduced_motion="reduce")
     wall.clock.install()
@@ -196,6 +213,19 @@ def test_a_removed_picture_leaves_stage_and_mosaic(live_gallery: LiveGallery, op
     live_gallery.remove("hung.jpg")
     expect(wall.locator("#wall")).to_have_attribute("data-state", "empty")
     expect(wall.locator(".wall__tile")).to_have_count(0)
+
+
+def test_older_pictures_come_when_many_were_removed(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    oldest, *_ = upload_many(live_gallery, 64)
+    wall = open_page(live_gallery.wall_url)
+    expect(wall.locator(".wall__tile").nth(10)).to_be_visible()
+    live_gallery.server.shell(
+        "from imgs import jobs; from imgs.models import UploadedImage\n"
+        f"for image in UploadedImage.objects.filter(gallery__slug={live_gallery.slug!r}).order_by('-position')[:58]:\n"
+        "    jobs.remove(image)"
+    )
+    expect(wall.locator(f'.wall__tile[data-image-id="{oldest["id"]}"]')).to_have_count(1)
+    expect(wall.locator(".wall__tile")).to_have_count(6)
 
 
 def test_a_picture_that_cannot_be_loaded_never_shows_and_is_asked_for_again(

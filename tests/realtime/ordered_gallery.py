@@ -13,7 +13,7 @@ from django.core.management import call_command
 from project.asgi import application
 from realtime.fast_socket import FastSocket
 from realtime.http_request import unread_bytes
-from realtime.hub import hubs
+from realtime.hubs import hubs
 
 
 class OrderedGallery:

@@ -124,7 +124,9 @@ def on_small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tu
     """The real program with its database, or everything, on a small disk."""
     name, size = request.param
     with small_disk(tmp_path / name, size) as disk:
-        server = GalleryServer(tmp_path / "data", DATABASE_URL=f"sqlite:///{disk.folder}/dinding.sqlite3")
+        server = GalleryServer(
+            tmp_path / "data", environment={"DATABASE_URL": f"sqlite:///{disk.folder}/dinding.sqlite3"}
+        )
         try:
             server.start()
             server.add_staff()
