@@ -1,9 +1,11 @@
-"""Real disks of a few kilobytes, for what happens when one is full."""
+"""Real disks, small ones, for what happens when one is full."""
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,29 +20,51 @@ class SmallDisk:
         self.folder = folder
         self._ballast = folder / "ballast"
 
-    def fill(self) -> None:
-        """Write until there is no room."""
+    def fill(self, *, leave_bytes: int = 0) -> None:
+        """Take all the room there is, but for `leave_bytes`."""
+        disk = os.statvfs(self.folder)
         with self._ballast.open("ab", buffering=0) as file, suppress(OSError):
-            while True:
+            os.posix_fallocate(file.fileno(), 0, max(1, disk.f_bavail * disk.f_frsize - leave_bytes))
+            while not leave_bytes:
                 file.write(BLOCK)
-        assert os.statvfs(self.folder).f_bavail == 0
 
     def free(self) -> None:
         """Take away what `fill` wrote."""
         self._ballast.unlink(missing_ok=True)
 
 
+@cache
+def can_mount() -> bool:
+    """Whether this user may mount disks."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            _mount(Path(folder), "64k")
+        except (OSError, subprocess.CalledProcessError):
+            return False
+        _unmount(Path(folder))
+    return True
+
+
 @contextmanager
 def small_disk(folder: Path, size: str) -> Iterator[SmallDisk]:
-    """An empty disk of `size` (such as `64k`) in the place of `folder`, gone when the block ends."""
-    if os.geteuid() != 0:
+    """An empty disk of `size` (such as `64k`) in the place of `folder`, gone when the block ends.
+
+    Where this user may not mount any, the test that asks for it is skipped.
+    """
+    if not can_mount():
         pytest.skip("mounting a small disk needs root")
     folder.mkdir(parents=True, exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", str(folder)]
-    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
+    _mount(folder, size)
     try:
         yield SmallDisk(folder)
     finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
+        _unmount(folder)
+
+
+def _mount(folder: Path, size: str) -> None:
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", str(folder)]
+    subprocess.run(command, capture_output=True, check=True)
+
+
+def _unmount(folder: Path) -> None:
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.disks import can_mount
 from tests.faults import fleet, server, trial
 from tests.faults.catalogue import FAULTS, SLOW
-from tests.faults.fleet import can_mount
 from tests.faults.trial import Fault, Stack
 from tests.faults.verdict import Verdict
 

@@ -17,12 +17,12 @@ import psycopg2
 
 from deploy.fleet import images
 from deploy.fleet.images import PROJECT
+from tests.disks import can_mount, small_disk
 from tests.faults.orders import Orders
 from tests.stack.fleet import RunningFleet
 
 POINTS = Path(__file__).with_name("points")
-MEDIA_MEGABYTES = 300
-DATABASE_MEGABYTES = 400
+MEDIA_SIZE, DATABASE_SIZE = "300m", "400m"
 STAFF = ("staff", "only for tests")
 
 
@@ -92,8 +92,9 @@ class FaultyFleet(RunningFleet):
 def running(folder: Path) -> Iterator[FaultyFleet]:
     """A fleet that is ready, with volumes of its own for media and database where this user may mount them."""
     with ExitStack() as volumes:
-        for path, megabytes in (("data/media", MEDIA_MEGABYTES), ("db", DATABASE_MEGABYTES)):
-            volumes.enter_context(volume(folder / "fleet" / path, megabytes))
+        if can_mount():
+            for path, size in (("data/media", MEDIA_SIZE), ("db", DATABASE_SIZE)):
+                volumes.enter_context(small_disk(folder / "fleet" / path, size))
         fleet = FaultyFleet(folder)
         try:
             fleet.wait_until_ready()
@@ -101,42 +102,6 @@ def running(folder: Path) -> Iterator[FaultyFleet]:
             yield fleet
         finally:
             fleet.stop()
-
-
-@contextmanager
-def volume(path: Path, megabytes: float) -> Iterator[Path]:
-    """A small file system of its own at `path`, in memory. Without the right to mount, just the folder."""
-    path.mkdir(parents=True, exist_ok=True)
-    if not can_mount():
-        yield path
-        return
-    size = f"size={int(megabytes * 1024)}k,mode=755"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(path)], check=True)
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", "--lazy", str(path)], check=True)
-
-
-def can_mount() -> bool:
-    """Whether disks can be filled here without filling this machine's."""
-    return os.geteuid() == 0
-
-
-def fill(path: Path, *, leave_bytes: int = 0) -> Path:
-    """Fill the file system at `path`, but for `leave_bytes`. Returns the file that fills it: deleting it makes room."""
-    ballast = path / "ballast"
-    disk = os.statvfs(path)
-    opened = os.open(ballast, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-    try:
-        os.posix_fallocate(opened, 0, max(1, disk.f_bavail * disk.f_frsize - leave_bytes))
-        while not leave_bytes:
-            os.write(opened, bytes(4096))
-    except OSError:
-        pass  # now it is full
-    finally:
-        os.close(opened)
-    return ballast
 
 
 def main() -> None:

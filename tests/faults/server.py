@@ -7,19 +7,20 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from deploy.fleet.images import PROJECT
-from tests.faults.fleet import POINTS, STAFF, volume
+from tests.disks import can_mount, small_disk
+from tests.faults.fleet import POINTS, STAFF
 from tests.faults.orders import Orders
 from tests.stack.fleet import free_port, until
 
 STOP_SECONDS = 20
-VOLUME_MEGABYTES = 300
+DISK_SIZE = "300m"
 
 
 class FaultyServer:
@@ -119,7 +120,7 @@ class FaultyServer:
 @contextmanager
 def running(folder: Path) -> Iterator[FaultyServer]:
     """A server that is ready, all its data on a volume of its own where this user may mount one."""
-    with volume(folder / "data", VOLUME_MEGABYTES):
+    with small_disk(folder / "data", DISK_SIZE) if can_mount() else nullcontext():
         server = FaultyServer(folder)
         try:
             server.wait_until_ready()
