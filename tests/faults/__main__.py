@@ -6,6 +6,7 @@ Ends with exit code 1 when the promise was not kept.
 import argparse
 import asyncio
 import queue
+import signal
 import sys
 import tempfile
 import threading
@@ -60,21 +61,27 @@ class Run:
 
     def all(self) -> None:
         """Do them all."""
-        wanted = [(stack, self._open[stack]) for stack, lanes in STACKS.items() for _ in range(lanes)]
-        lanes = [threading.Thread(target=self._lane, args=lane) for lane in wanted if not lane[1].empty()]
+        wanted = [stack for stack, lanes in STACKS.items() for _ in range(lanes) if not self._open[stack].empty()]
+        lanes = [threading.Thread(target=self._lane, args=(stack,)) for stack in wanted]
         for lane in lanes:
             lane.start()
-        for lane in lanes:
-            lane.join()
+        try:
+            for lane in lanes:
+                lane.join()
+        except KeyboardInterrupt:
+            print("Stopping after the trials that are under way.", flush=True)
+            self._open = {stack: queue.SimpleQueue() for stack in STACKS}
+            for lane in lanes:
+                lane.join()
 
-    def _lane(self, stack: Any, faults: queue.SimpleQueue[Fault]) -> None:
+    def _lane(self, stack: Any) -> None:
         with (
             tempfile.TemporaryDirectory(prefix="dinding-faults-", ignore_cleanup_errors=True) as folder,
             stack.running(Path(folder)) as running,
             suppress(queue.Empty),
         ):
             while True:
-                self._one(running, faults.get_nowait())
+                self._one(running, self._open[stack].get_nowait())
 
     def _one(self, stack: Stack, fault: Fault) -> None:
         line = self.lines[fault.name]
@@ -122,6 +129,7 @@ def main() -> int:
     options = parser.parse_args()
     faults = [fault for fault in FAULTS if not options.names or any(name in fault.name for name in options.names)]
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     run = Run(faults, options.times, long=not options.short)
     run.all()
     lines = list(run.lines.values())

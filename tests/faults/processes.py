@@ -12,6 +12,7 @@ from tests.faults.trial import Trial
 from tests.faults.waiting import all_run, ended, happens, is_ready
 
 WEB = ("web.1", "web.2")
+DEADLINE_SECONDS = 20  # of a child for one picture
 
 
 async def kill_at(trial: Trial, service: str, point: str, *, seconds: float = 0) -> None:
@@ -69,10 +70,14 @@ async def crash_children(trial: Trial, service: str = "worker") -> None:
 
 
 async def hang_child(trial: Trial) -> None:
-    """The decoder hangs and is killed at its deadline, or the pictures around it would wait for ever."""
-    order = trial.stack.orders.give("child", "worker", "wait", times=1, seconds=trial.outage(8, 30))
-    await trial.stack.orders.carried_out(order)
-    await asyncio.sleep(trial.outage(8, 22))
+    """A decoder hangs. Past its deadline it is killed and its picture fails; no other picture waits for that."""
+    upload = Upload(picture(351, 233))
+    seconds = trial.outage(8, 30)
+    trial.stack.orders.give("child", "worker", "wait", times=1, seconds=seconds, size=len(upload.content))
+    await trial.load.send(upload)
+    await asyncio.sleep(seconds)
+    if seconds > DEADLINE_SECONDS:
+        trial.expected[upload.image] = "too_complex"
 
 
 async def poison(trial: Trial) -> None:

@@ -106,7 +106,9 @@ class FaultyServer:
         command = [sys.executable, "manage.py", "serve"]
         while not self._stopping.is_set():
             with self._log.open("ab") as log:
-                self._process = subprocess.Popen(command, cwd=PROJECT, env=self.settings, stdout=log, stderr=log)
+                self._process = subprocess.Popen(
+                    command, cwd=PROJECT, env=self.settings, stdout=log, stderr=log, start_new_session=True
+                )
             self._process.wait()
             self._stopping.wait(0.1)
 

@@ -42,6 +42,7 @@ class RunningFleet:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,  # Ctrl-C ends the tests, which then stop it
         )
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
