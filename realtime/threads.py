@@ -1,6 +1,7 @@
 """A few threads of this process that talk to the database for the event loop, each keeping its connection open."""
 
 import asyncio
+import os
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -8,7 +9,9 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.db import connections
 
-DATABASE_THREADS = 4
+DATABASE_THREADS = 4 + (
+    os.cpu_count() or 1
+)  # each child's picture may wait for a lock; the leases are renewed meanwhile
 
 P = ParamSpec("P")
 R = TypeVar("R")

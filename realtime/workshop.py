@@ -7,13 +7,14 @@ import time
 from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import Error as DatabaseError
+from django.db import InterfaceError, OperationalError
 
 from imgs import jobs
-from imgs.compression import CompressionError, Options, Result
+from imgs.compression import CompressionError, Options
 from imgs.disk import is_full
 from imgs.outages import Outage
 from imgs.sandbox import ChildDied, Sandbox
@@ -21,6 +22,8 @@ from realtime.threads import in_database
 
 RENEW_SECONDS = jobs.LEASE_SECONDS / 3
 FULL_DISK_SECONDS = 2.0  # without claiming, after the disk had no room; the next attempt tells whether it has
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +103,7 @@ class Workshop:
         target = Path(settings.FILE_UPLOAD_TEMP_DIR) / f"{job.token.hex}.jpg"
         try:
             result = await self._under_lease(job, self._sandbox.compress(job.source, target, self._options))
-            await in_database(jobs.finish, job, result, target)
+            await self._under_lease(job, in_database(jobs.finish, job, result, target))  # a lock may be waited for
         except CompressionError as error:
             await in_database(jobs.fail, job, error.code)
         except ChildDied:
@@ -109,9 +112,9 @@ class Workshop:
         finally:
             target.unlink(missing_ok=True)
 
-    async def _under_lease(self, job: jobs.Job, compressing: Coroutine[Any, Any, Result]) -> Result:
-        """Await the child and hold the lease meanwhile. Raises LeaseLost, the child stopped, when that fails."""
-        work = asyncio.ensure_future(compressing)
+    async def _under_lease(self, job: jobs.Job, step: Coroutine[Any, Any, T]) -> T:
+        """Await a step of the job and hold the lease meanwhile. Raises LeaseLost, with the step cancelled."""
+        work = asyncio.ensure_future(step)
         try:
             while True:
                 done, _pending = await asyncio.wait({work}, timeout=RENEW_SECONDS)
@@ -123,10 +126,13 @@ class Workshop:
             work.cancel()
 
     async def _end_attempt(self, job: jobs.Job, error: Exception) -> None:
-        """Count the attempt against the picture, unless it was the disk that had no room."""
-        if is_full(error):
-            self._room.noticed(error)
-            self._no_room_until = time.monotonic() + FULL_DISK_SECONDS
+        """Count the attempt against the picture, unless the disk had no room or the database did not do its part."""
+        if is_full(error) or isinstance(error, (OperationalError, InterfaceError)):
+            if is_full(error):
+                self._room.noticed(error)
+                self._no_room_until = time.monotonic() + FULL_DISK_SECONDS
+            else:
+                self._database.noticed(error)
             self._owed.add(job)
             with suppress(DatabaseError):  # else at the next tick
                 await self._hand_back_owed()

@@ -74,17 +74,19 @@ class Screen:
         """What is on the screen: number and status of each image."""
         return {image: (card["seq"], card["status"]) for image, card in self.cards.items()}
 
-    async def can_show(self, card: dict[str, Any]) -> bool:
+    async def can_show(self, card: dict[str, Any], seconds: float = 10) -> bool:
         """Whether the small version of `card` can be fetched; after a refusal with a fresh URL, as a page does it."""
         url = card["compressed_url"]
-        for _attempt in range(3):
+        deadline = asyncio.get_running_loop().time() + seconds
+        while asyncio.get_running_loop().time() < deadline:
             try:
                 answer = await self._http.get(url)
                 if answer.status_code == 200 and len(answer.content) == card["compressed_size"]:
                     return True
+                await asyncio.sleep(0.3)  # at most five requests a second are answered
                 url = await self._fresh_url(card["id"])
-            except BROKEN:
-                await asyncio.sleep(0.5)
+            except (*BROKEN, KeyError):
+                await asyncio.sleep(0.3)
         return False
 
     async def _fresh_url(self, image: str) -> str:
@@ -92,7 +94,7 @@ class Screen:
             raise TimeoutError("not connected")
         self._signed = asyncio.get_running_loop().create_future()
         await self._socket.send(json.dumps({"type": "sign", "ids": [image]}))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(1):
             return str((await self._signed)[image]["compressed_url"])
 
     async def load(self) -> None:

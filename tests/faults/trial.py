@@ -75,6 +75,7 @@ async def run(stack: Stack, fault: Fault, *, long: bool = False) -> Verdict:
         found = await verdict.reach(stack, gallery, load, screens, trial.expected)
         found.stuck += [f"upload {upload.key}" for upload in load.uploads if not upload.image]
         found.seconds = time.monotonic() - healed
+    await asyncio.to_thread(forget, stack, gallery)
     return found
 
 
@@ -88,3 +89,12 @@ def new_gallery(stack: Stack, slug: str) -> int:
         secrets.token_hex(8),
     )
     return int(gallery)
+
+
+def forget(stack: Stack, gallery: int) -> None:
+    """Take the pictures of a gallery away: the next trial needs the room."""
+    for row in verdict.rows_of(stack, gallery):
+        row.original.unlink(missing_ok=True)
+        if row.compressed:
+            row.compressed.unlink(missing_ok=True)
+    stack.query("DELETE FROM imgs_uploadedimage WHERE gallery_id = %s RETURNING 1", gallery)

@@ -243,3 +243,38 @@ async def test_it_hands_back_what_it_was_claiming_when_it_was_told_to_stop(
     await stopping
     row = await UploadedImage.objects.aget(pk=image.pk)
     assert (row.status, row.attempts, row.lease_token) == ("queued", 0, None)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_it_holds_its_lease_while_the_database_lets_it_wait(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewed, renew, finish = threading.Event(), jobs.renew, jobs.finish
+
+    def watched(job: jobs.Job) -> bool:
+        renewed.set()
+        return renew(job)
+
+    def wait_for_a_lock(*args: Any) -> bool:
+        return renewed.wait(10) and finish(*args)
+
+    monkeypatch.setattr(jobs, "renew", watched)
+    monkeypatch.setattr(jobs, "finish", wait_for_a_lock)
+    monkeypatch.setattr("realtime.workshop.RENEW_SECONDS", 0.1)
+    image = await ended(await add(gallery))
+    assert (image.status, image.attempts) == ("ready", 1)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_it_does_not_blame_a_picture_for_the_database(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    finish, calls = jobs.finish, []
+
+    def at_last(*args: Any) -> bool:
+        calls.append(1)
+        if len(calls) <= 2 * jobs.ATTEMPTS_MAX:
+            raise OperationalError("canceling statement due to lock timeout")
+        return finish(*args)
+
+    monkeypatch.setattr(jobs, "finish", at_last)
+    image = await ended(await add(gallery))
+    assert (image.status, image.attempts) == ("ready", 1)
