@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from imgs import jobs
+from imgs.clock import clock
 from imgs.models import Gallery, UploadedImage
 
 
@@ -72,7 +73,8 @@ class UploadedImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[UploadedImage]:
-        """Everything but tombstones."""
+        """Everything but tombstones, with the time known by which their URLs are stamped."""
+        clock.refresh()
         return super().get_queryset(request).exclude(status=UploadedImage.Status.REMOVED)
 
     def has_add_permission(self, request: HttpRequest) -> bool:

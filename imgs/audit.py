@@ -21,6 +21,7 @@ from imgs import jobs
 from imgs.models import UploadedImage
 
 CHUNK = 500
+SAMPLE_MIN = 20
 FOLDERS = ("originals", "compressed")
 SETTLE_SECONDS = 1.0  # a removal deletes its files a moment after its row
 
@@ -50,15 +51,20 @@ class Totals:
 class Audit:
     """One pass over everything. `report` gets a line for each problem; with `fix` it is repaired at once."""
 
-    def __init__(self, report: Callable[[str], None], *, fix: bool, older_than: timedelta) -> None:
+    def __init__(
+        self, report: Callable[[str], None], *, fix: bool, older_than: timedelta, most_may_be_lost: bool = False
+    ) -> None:
         self._report = report
         self._fix = fix
+        self._most_may_be_lost = most_may_be_lost
         self._young_since = timezone.now() - older_than
         self.totals = Totals()
 
     def run(self) -> Totals:
         """Look at every row, then at every file. Raises StorageAway."""
         check_storage()
+        if not self._most_may_be_lost:
+            check_originals()
         for image in _living():
             self._check_image(image)
         suspects = [name for folder in FOLDERS for name in self._suspects(folder)]
@@ -76,6 +82,8 @@ class Audit:
         if trouble := _trouble(image.original.name, image.original_size):
             if image.error_code != jobs.ORIGINAL_MISSING:
                 self._judge(image, f"the original {trouble}", jobs.write_off, "failed")
+        elif image.error_code == jobs.ORIGINAL_MISSING:
+            self._judge(image, "the original is there again", jobs.retry, "put back into the queue")
         elif image.status == Status.READY and (trouble := _trouble(image.compressed.name, image.compressed_size)):
             self._judge(image, f"the small version {trouble}", jobs.redo, "put back into the queue")
 
@@ -142,6 +150,16 @@ def check_storage() -> None:
         folders = []
     if "originals" not in folders and UploadedImage.objects.exclude(status=Status.REMOVED).exists():
         raise StorageAway("there are images, but the storage has no folder `originals`; is its disk mounted?")
+
+
+def check_originals() -> None:
+    """Raise StorageAway when most of a sample of originals are missing: rather a disk is than they are."""
+    missing = [bool(_trouble(image.original.name, image.original_size)) for image in islice(_living(), CHUNK)]
+    if len(missing) >= SAMPLE_MIN and sum(missing) > len(missing) / 2:
+        raise StorageAway(
+            f"{sum(missing)} of the first {len(missing)} originals are missing; is their disk mounted? "
+            "If they are lost, say --most-are-lost"
+        )
 
 
 def _living() -> Iterator[UploadedImage]:

@@ -72,8 +72,10 @@ def make(folder: Path) -> Manifest:
             manifest.removed.append(str(image))
         else:
             manifest.missing += 1
+    unfinished = folder / f"{MANIFEST}.new"
+    unfinished.write_text(json.dumps(asdict(manifest), indent=1) + "\n")
     os.sync()
-    (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1) + "\n")
+    unfinished.replace(folder / MANIFEST)
     return manifest
 
 
@@ -91,12 +93,12 @@ def restore(folder: Path, report: Callable[[str], None], *, force: bool) -> Tota
         raise Refused("the gallery is in use; stop it, or say --force and its screens load what is brought back")
     if not force and not _is_empty():
         raise Refused("this gallery has pictures; with --force the backup takes their place")
-    for name, size in _listed(folder):
-        _bring_back(folder / name, name, size)
+    _bring_back_files(folder)
     dump.load(folder / "database", manifest.migrations)
+    _bring_back_files(folder)  # those that a gallery in use has deleted meanwhile, before their rows were back
     for image in UploadedImage.objects.filter(pk__in=manifest.removed):
         jobs.remove(image)
-    return Audit(report, fix=True, older_than=FOR_EVER).run()
+    return Audit(report, fix=True, older_than=FOR_EVER, most_may_be_lost=True).run()
 
 
 def _manifest(folder: Path) -> Manifest:
@@ -104,7 +106,12 @@ def _manifest(folder: Path) -> Manifest:
         values = json.loads((folder / MANIFEST).read_text())
     except (FileNotFoundError, NotADirectoryError):
         raise Refused(f"{folder} is no backup, or one that was not finished: it has no {MANIFEST}") from None
-    return Manifest(**{**values, "migrations": [(app, name) for app, name in values["migrations"]]})
+    except ValueError:
+        raise Refused(f"{folder / MANIFEST} can't be read") from None
+    try:
+        return Manifest(**{**values, "migrations": [(app, name) for app, name in values["migrations"]]})
+    except (TypeError, KeyError, ValueError):
+        raise Refused("this backup was made by another version of the program; update first") from None
 
 
 def _listed(folder: Path) -> Iterator[dump.StoredFile]:
@@ -130,6 +137,11 @@ def _keep(name: str, target: Path) -> bool:
 def _is_removed(image: UUID) -> bool:
     """Whether an image that was there is not any more."""
     return not UploadedImage.objects.filter(pk=image).exclude(status=UploadedImage.Status.REMOVED).exists()
+
+
+def _bring_back_files(folder: Path) -> None:
+    for name, size in _listed(folder):
+        _bring_back(folder / name, name, size)
 
 
 def _bring_back(source: Path, name: str, size: int) -> None:

@@ -88,8 +88,11 @@ def catch_up(gallery_id: int, after: int, epoch: str) -> tuple[Position, Changes
     """
     position = position_of(gallery_id)
     head = position["head"]
-    replayable = epoch == position["epoch"] and position["floor"] <= after <= head and head - after <= REPLAY_MAX
-    return position, since(gallery_id, after, head) if replayable else None
+    if epoch != position["epoch"] or after > head or head - after > REPLAY_MAX:
+        return position, None
+    missed = since(gallery_id, after, head)
+    floor = position_of(gallery_id)["floor"]  # now: tombstones may have been dropped before the rows were read
+    return position, missed if floor <= after else None
 
 
 def replayable(gallery_id: int) -> tuple[Position, Changes]:

@@ -33,6 +33,11 @@ class Clock:
         """Whether to `measure` before relying on `now`: the database has not told its time lately."""
         return self._measured is None or time.monotonic() - self._measured > STALE_SECONDS
 
+    def refresh(self) -> None:
+        """Measure when that is due. Raises a database error."""
+        if self.is_stale:
+            self.measure()
+
     def measure(self) -> None:
         """Ask the database for its time. Raises a database error."""
         with connection.cursor() as cursor:

@@ -1,6 +1,7 @@
 """The disk under the gallery: files that outlive a power cut, and how an error says that there is no room."""
 
 import errno
+import fcntl
 import os
 import sqlite3
 from pathlib import Path
@@ -13,6 +14,7 @@ FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 FULL_SQLITE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
 FULL_POSTGRESQL = "53100"
 RESERVE_BYTES = 1024 * 1024
+FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)  # on macOS, where fsync stops at the drive's own memory
 
 
 class DurableStorage(FileSystemStorage):
@@ -24,6 +26,7 @@ class DurableStorage(FileSystemStorage):
 
     def _save(self, name: str, content: Any) -> str:
         unfinished, target = Path(self.path(f"{name}.part")), Path(self.path(name))
+        unfinished.unlink(missing_ok=True)  # left by a restore that was killed
         try:
             super()._save(f"{name}.part", content)  # type: ignore[misc]  # the stubs leave it out
             _bring_to_disk(unfinished)
@@ -74,6 +77,9 @@ def _reserve() -> Path | None:
 def _bring_to_disk(path: Path) -> None:
     opened = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(opened)
+        if FULL_SYNC is None:
+            os.fsync(opened)
+        else:
+            fcntl.fcntl(opened, FULL_SYNC)
     finally:
         os.close(opened)

@@ -47,6 +47,7 @@ def save(folder: Path, list_files: Callable[[Iterator[StoredFile]], None]) -> Mi
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")  # the folder may be slow
         for table in connection.introspection.django_table_names(only_existing=True, include_views=False):
             names = ", ".join(_quoted(column.name) for column in _columns(cursor, table))
             with (folder / f"{table}.copy").open("wb") as file:

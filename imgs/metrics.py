@@ -25,6 +25,7 @@ class Images(Collector):
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Images by status, and the queue's length and oldest age."""
+        clock.refresh()
         counted = dict(UploadedImage.objects.values_list("status").annotate(n=Count("pk")))
         for status in self.statuses:
             yield GaugeMetricFamily(f"dinding_{status}", f"Images that are {status}", value=counted.get(status, 0))

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from realtime.sending import begin
 
 SOCKETS_PER_TURN = 50
+TEXTS_AHEAD = 2
 SLOW_READER_SECONDS = 30.0
 TRY_AGAIN_LATER = 1013
 NO_SUCH_GALLERY = 4404
@@ -54,6 +55,11 @@ class Audience:
         """Queue a text for everybody."""
         self._texts.append(text)
         self._waiting.set()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether texts wait for others to be written: more of them would only wait, too."""
+        return len(self._texts) >= TEXTS_AHEAD
 
     async def close(self, code: int) -> None:
         """Close every socket that reads; a slow one is cut soon by itself."""

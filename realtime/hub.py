@@ -48,7 +48,7 @@ class Hub:
         self.loop = asyncio.get_running_loop()
         self._audience = Audience(self._heartbeat)
         self._held: dict[int, Changes] = {}
-        self._outgoing = Outgoing(self._audience.post)
+        self._outgoing = Outgoing(self._audience.post, lambda: self._audience.is_behind)
         self._replay = Replay(self.cursor)
         self._gap: asyncio.TimerHandle | None = None
         self._gap_fill: asyncio.Task[None] | None = None
@@ -242,6 +242,8 @@ class Hub:
         shown = {self.epoch: self.cursor}  # before the look: what is relayed while it is under way may be newer than it
         position = await in_database(epochs.position_beyond, self.gallery_id, shown)
         if position["epoch"] != self.epoch:
+            if not await in_database(Gallery.objects.filter(pk=self.gallery_id, slug=self.slug).exists):
+                raise Gallery.DoesNotExist(self.slug)  # a restore gave its number to another one
             self._reset(position)
         while position["head"] > self.cursor:
             if not await self._fill_up():

@@ -11,11 +11,15 @@ FRAMES_PER_WINDOW = 2
 
 
 class Outgoing:
-    """Posts changes at once, but at most FRAMES_PER_WINDOW texts in WINDOW_SECONDS: a burst is merged into one."""
+    """Posts changes at once, but at most FRAMES_PER_WINDOW texts in WINDOW_SECONDS: a burst is merged into one.
 
-    def __init__(self, post: Callable[[str], None]) -> None:
+    While `is_behind()`, nothing is posted: what would only wait in line is merged further.
+    """
+
+    def __init__(self, post: Callable[[str], None], is_behind: Callable[[], bool]) -> None:
         self.waiting: Changes | None = None
         self._post = post
+        self._is_behind = is_behind
         self._frames = 0
         self._window: asyncio.TimerHandle | None = None
 
@@ -47,7 +51,7 @@ class Outgoing:
             self._open_window()
 
     def _flush(self) -> None:
-        if self.waiting:
+        if self.waiting and not self._is_behind():
             self._frames += 1
             self._post(protocol.encoded(self.waiting))
             self.waiting = None

@@ -1,10 +1,10 @@
 """The worker of one process: hints from the channel layer, a ticker that needs none, and a workshop behind them."""
 
 import asyncio
+import itertools
 import logging
 import os
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from realtime.threads import in_database
 from realtime.workshop import Workshop
 
 TICK_SECONDS = 1.0
+TICKS_PER_CHECK = 5  # it reads a file for each gallery
 HINT = {"type": "compress.hint"}
 
 log = logging.getLogger(__name__)
@@ -83,11 +84,17 @@ class CompressionWorker(Worker):  # type: ignore[misc]  # channels has no types
 
     async def _tick(self) -> None:
         """Each second pick up what lost hints left behind, end what nobody will finish, notice a clock or a restore."""
-        while True:
+        for tick in itertools.count():
             await self._dispatch(notify.COMPRESS_CHANNEL)
-            with suppress(DatabaseError, OSError):  # the workshop says so; the heartbeat file grows old
+            try:
+                await self.workshop.hand_back_owed()
                 await in_database(jobs.give_up)
                 await in_database(clock.measure)
-                await in_database(epochs.check)
+                if tick % TICKS_PER_CHECK == 0:
+                    await in_database(epochs.check)
                 heartbeat_file(os.getpid()).touch()
+            except (DatabaseError, OSError):
+                pass  # the workshop says so; the heartbeat file grows old
+            except Exception:
+                log.exception("a tick failed")  # the next one may go well
             await asyncio.sleep(TICK_SECONDS)

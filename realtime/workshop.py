@@ -52,7 +52,7 @@ class Workshop:
         """Claim a waiting image for every free child. What goes wrong now goes right at a later tick."""
         try:
             async with self._claiming:
-                await self._hand_back_owed()
+                await self.hand_back_owed()
                 while self._open and len(self._running) < self._children and time.monotonic() > self._no_room_until:
                     job = await in_database(jobs.claim)
                     self._database.over()
@@ -82,8 +82,14 @@ class Workshop:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         with suppress(DatabaseError):
-            await self._hand_back_owed()
+            await self.hand_back_owed()
         self._sandbox.stop()
+
+    async def hand_back_owed(self) -> None:
+        """Hand back what could not be handed back before. Raises a database error when it still can't."""
+        for job in list(self._owed):
+            await in_database(jobs.hand_back, job)
+            self._owed.discard(job)
 
     async def _work(self, job: jobs.Job) -> None:
         """Bring one job to an end, whatever happens, and look for the next."""
@@ -135,16 +141,11 @@ class Workshop:
                 self._database.noticed(error)
             self._owed.add(job)
             with suppress(DatabaseError):  # else at the next tick
-                await self._hand_back_owed()
+                await self.hand_back_owed()
             return
         log.warning("an attempt failed", extra={"image": str(job.image), "error": f"{type(error).__name__}: {error}"})
         with suppress(DatabaseError):  # else the lease runs out, and the next claim or give_up ends the job
             await in_database(jobs.retry_later, job)
-
-    async def _hand_back_owed(self) -> None:
-        for job in list(self._owed):
-            await in_database(jobs.hand_back, job)
-            self._owed.discard(job)
 
     def _look_again(self) -> None:
         if self._open:

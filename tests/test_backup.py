@@ -222,5 +222,33 @@ def test_it_refuses_what_would_do_harm(server: GalleryServer, tmp_path: Path) ->
     assert "made by a newer version" in refusal("restore", str(copy), "--force")
     (copy / "manifest.json").write_text(manifest.replace('"sqlite"', '"postgresql"'))
     assert "this backup is of postgresql" in refusal("restore", str(copy), "--force")
+    (copy / "manifest.json").write_text(manifest[:40])
+    assert "manifest.json can't be read" in refusal("restore", str(copy), "--force")
+    (copy / "manifest.json").write_text(manifest.replace('"files"', '"pictures"'))
+    assert "made by another version" in refusal("restore", str(copy), "--force")
     (copy / "manifest.json").unlink()
     assert "is no backup, or one that was not finished" in refusal("restore", str(copy), "--force")
+
+
+def test_it_brings_back_files_that_a_gallery_in_use_deletes_meanwhile(
+    gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(gallery)
+    image = work_off(tmp_path)
+    assert image is not None
+    backup.make(tmp_path / "copy")
+    load = backup.dump.load
+
+    def load_late(*args: Any) -> None:
+        jobs.remove(image)
+        load(*args)
+
+    monkeypatch.setattr(backup.dump, "load", load_late)
+    totals = backup.restore(tmp_path / "copy", print, force=True)
+    assert (totals.repaired, Path(image.original.path).exists(), Path(image.compressed.path).exists()) == (
+        0,
+        True,
+        True,
+    )
+    image.refresh_from_db()
+    assert image.status == "ready"

@@ -210,13 +210,40 @@ def test_it_judges_nothing_while_the_storage_is_not_mounted(
     assert state(image).status == Status.READY
 
 
+def test_it_fails_nobody_when_most_originals_are_missing_unless_told_that_they_are_lost(
+    gallery: Gallery, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = [upload(gallery, picture(200 + number)) for number in range(audit.SAMPLE_MIN)]
+    for image in images[:-5]:
+        Path(image.original.path).unlink()
+    with pytest.raises(CommandError, match="15 of the first 20 originals are missing; is their disk mounted"):
+        run(capsys, "--fix")
+    assert {state(image).status for image in images} == {Status.QUEUED}
+    assert run(capsys, "--fix", "--most-are-lost")[0] == 0
+    assert [state(image).status for image in images].count(Status.FAILED) == 15
+
+
+def test_it_takes_an_image_up_again_whose_original_is_back(
+    gallery: Gallery, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = ready(gallery, tmp_path)
+    away = Path(image.original.path).rename(tmp_path / "away")
+    run(capsys, "--fix")
+    assert state(image).error_code == jobs.ORIGINAL_MISSING
+    away.rename(image.original.path)
+    assert run(capsys)[0] == 1
+    assert run(capsys, "--fix")[0] == 0
+    assert work_off(tmp_path) == image
+    assert (state(image).status, state(image).error_code) == (Status.READY, "")
+
+
 def test_it_reads_rows_in_chunks(
     gallery: Gallery, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit, "CHUNK", 3)
     images = [upload(gallery) for _ in range(7)]
     with CaptureQueriesContext(connection) as queries:
-        assert run(capsys)[1][-1].startswith("7 images and 7 files: 0 problems")
+        assert run(capsys, "--most-are-lost")[1][-1].startswith("7 images and 7 files: 0 problems")
     assert sum("LIMIT 3" in query["sql"] for query in queries) == 4
     Path(images[-1].original.path).unlink()
     assert run(capsys)[0] == 1

@@ -179,3 +179,22 @@ def test_it_replays_nothing_from_another_epoch(gallery: Gallery) -> None:
 def test_it_takes_a_number_only_inside_a_transaction(gallery: Gallery) -> None:
     with pytest.raises(RuntimeError):
         changes.take_number(gallery.pk)
+
+
+def test_it_replays_nothing_past_a_tombstone_that_was_dropped_while_it_read(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "REPLAY_MAX", 3)
+    images = [upload(gallery) for _ in range(2)]
+    jobs.remove(images[0])
+    since, after = changes.since, changes.position_of(gallery.pk)["head"] - 1
+
+    def since_another_was_removed(*args: Any) -> changes.Changes:
+        for _ in range(3):
+            upload(gallery)
+        jobs.remove(images[1])
+        return since(*args)
+
+    monkeypatch.setattr(changes, "since", since_another_was_removed)
+    _position, missed = changes.catch_up(gallery.pk, after, gallery.epoch)
+    assert missed is None

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import OperationalError, connection
 
@@ -68,6 +69,15 @@ def test_it_keeps_a_file_when_the_database_can_not_be_asked(
     left = [record.file for record in caplog.records if record.message == "a file may be left over"]  # type: ignore[attr-defined]
     assert len(left) == 1
     assert default_storage.exists(left[0])
+
+
+def test_it_stores_the_whole_file_though_half_of_it_was_left_by_somebody_who_was_killed() -> None:
+    half = Path(settings.MEDIA_ROOT) / "originals" / "again.jpg.part"
+    half.parent.mkdir(parents=True, exist_ok=True)
+    half.write_bytes(b"ha")
+    assert default_storage.save("originals/again.jpg", ContentFile(b"whole")) == "originals/again.jpg"
+    assert (half.with_suffix("").read_bytes(), half.exists()) == (b"whole", False)
+    default_storage.delete("originals/again.jpg")
 
 
 def test_it_gives_a_file_its_name_only_when_its_bytes_are_on_the_disk(

@@ -1,6 +1,7 @@
 """The worker: claimed rows become ready or failed cards, whatever is lost, dies or stops on the way."""
 
 import asyncio
+import itertools
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -278,3 +279,20 @@ async def test_it_does_not_blame_a_picture_for_the_database(gallery: Gallery, mo
     monkeypatch.setattr(jobs, "finish", at_last)
     image = await ended(await add(gallery))
     assert (image.status, image.attempts) == ("ready", 1)
+
+
+async def test_it_goes_on_ticking_after_an_error_that_nobody_thought_of(
+    gallery: Gallery, worker: CompressionWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks, twice = itertools.count(1), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def fail() -> int:
+        if next(ticks) == 2:
+            loop.call_soon_threadsafe(twice.set)
+        raise Gallery.DoesNotExist
+
+    monkeypatch.setattr("realtime.worker.TICK_SECONDS", 0.01)
+    monkeypatch.setattr(jobs, "give_up", fail)
+    async with asyncio.timeout(5):
+        await twice.wait()

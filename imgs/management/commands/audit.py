@@ -11,7 +11,10 @@ from imgs.audit import Audit, StorageAway
 
 
 class Command(BaseCommand):
-    """`manage.py audit [--fix] [--older-than MINUTES]`. Exit code 1 when something was found and not repaired."""
+    """`manage.py audit [--fix] [--older-than MINUTES] [--most-are-lost]`.
+
+    Exit code 1 when something was found and not repaired, 2 when the storage can't be judged.
+    """
 
     help = "Find images without their files and files without an image. Safe while the gallery is in use."
 
@@ -26,11 +29,16 @@ class Command(BaseCommand):
             help="leave younger files without an image alone: uploads under way have some (60)",
         )
 
+        parser.add_argument("--most-are-lost", action="store_true", help="go on though most originals are missing")
+
     def handle(self, *_args: Any, **options: Any) -> None:
         """Report each problem, then the total."""
         older_than = timedelta(minutes=options["older_than"])
+        audit = Audit(
+            self.stdout.write, fix=options["fix"], older_than=older_than, most_may_be_lost=options["most_are_lost"]
+        )
         try:
-            totals = Audit(self.stdout.write, fix=options["fix"], older_than=older_than).run()
+            totals = audit.run()
         except (StorageAway, OSError) as error:
             raise CommandError(f"nothing more can be said: {error}", returncode=2) from error
         self.stdout.write(

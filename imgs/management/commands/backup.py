@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError
+from django.db import Error as DatabaseError
 
 from imgs import backup
 
@@ -22,7 +23,7 @@ class Command(BaseCommand):
         """Make it, and say what is in it."""
         try:
             made = backup.make(options["folder"].resolve())
-        except (backup.Refused, OSError) as error:
+        except (backup.Refused, OSError, DatabaseError) as error:
             raise CommandError(str(error)) from error
         lost = f"; {made.missing:,} files are missing, as `manage.py audit` will say" if made.missing else ""
         self.stdout.write(f"{options['folder']}: the database and {made.files:,} files, {made.bytes:,} bytes{lost}")
