@@ -181,7 +181,10 @@ def _prepare_child(memory_bytes: int) -> None:
 
 
 def _die_with_parent() -> None:
-    """Have the kernel end this process, whatever it is at, when its parent is gone: a pipe from there closes then."""
+    """Have Linux end this process, whatever it is at, when its parent is gone: a pipe from there closes then.
+
+    macOS leaves SIGIO unheard; there the child ends after its picture.
+    """
     parent = parent_process()
     assert parent
     fcntl.fcntl(parent.sentinel, fcntl.F_SETOWN, os.getpid())
