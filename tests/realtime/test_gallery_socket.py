@@ -394,5 +394,6 @@ async def test_it_closes_when_its_gallery_is_deleted(gallery: Gallery) -> None:
 async def test_it_closes_when_a_restore_gave_the_number_of_its_gallery_to_another_one(gallery: Gallery) -> None:
     async with connected() as socket:
         await socket.receive()
-        await later(Gallery.objects.filter(pk=gallery.pk).update, slug="office", epoch="restored")
+        gallery.slug, gallery.epoch = "office", "restored"
+        await later(gallery.save)
         assert await socket.receive() == {"closed": 4404}
