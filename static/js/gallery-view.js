@@ -65,6 +65,11 @@ export class GalleryView {
     this.#owners.add(owner);
   }
 
+  /** Whether this card is shown to the one who looks. */
+  maySee({ status, owner }) {
+    return status !== "failed" || this.#options.config.staff || this.#owners.has(owner);
+  }
+
   /** The ready card that is `step` places further down from the card with this id, or null. */
   neighbour(id, step) {
     const cards = [...this.#views.values()].map(({ card }) => card).filter(({ status }) => status === "ready");
@@ -80,7 +85,7 @@ export class GalleryView {
 
   #draw() {
     this.#drawing = null;
-    const visible = ordered(this.#state).filter((card) => this.#maySee(card));
+    const visible = ordered(this.#state).filter((card) => this.maySee(card));
     const isFirst = this.#list.querySelector(".card--skeleton") !== null;
     const isLoaded = this.#state.next !== undefined;
     if (isFirst && !isLoaded && visible.length === 0) return;
@@ -97,10 +102,6 @@ export class GalleryView {
     this.#options.section.setAttribute("aria-busy", "false");
     this.#options.onEmpty(visible.length === 0);
     if (this.#state.held && !this.#isScrolledDown()) this.#options.reload();
-  }
-
-  #maySee({ status, owner }) {
-    return status !== "failed" || this.#options.config.staff || this.#owners.has(owner);
   }
 
   #isScrolledDown() {

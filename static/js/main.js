@@ -34,6 +34,7 @@ const feed = new GalleryFeed({
   onViewers: (number) => viewers.show(number),
   bounds: () => ({
     keep: find("picture-dialog").open ? CARDS_KEPT_BEHIND_DIALOG : CARDS_KEPT,
+    counts: (card) => gallery.maySee(card),
     readingFrom: gallery.readingFrom,
   }),
   onChange: (state) => {

@@ -37,6 +37,15 @@ for number in range(505):
 jobs.remove(UploadedImage.objects.get(gallery=gallery, original_name="removed.jpg"))
 upload(gallery, name="new.jpg")
 """
+# Somebody else's pictures, all of whose originals are lost
+MANY_FAIL = """
+from imgs import jobs
+from imgs.models import Gallery
+from tests.factories import upload
+gallery = Gallery.objects.get(slug={slug!r})
+for _ in range({number}):
+    jobs.write_off(upload(gallery))
+"""
 
 
 def upload_many(gallery: LiveGallery, count: int) -> None:
@@ -78,6 +87,17 @@ def test_a_page_at_its_top_lets_go_of_the_oldest(live_gallery: LiveGallery, open
     page.locator(".card").last.scroll_into_view_if_needed()
     expect(page.locator(".card")).to_have_count(KEPT + 16)
     assert names(page) == ["new.jpg", *(f"{number}.jpg" for number in reversed(range(KEPT + 15)))]
+
+
+def test_failures_of_others_push_no_picture_off_the_page(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    live_gallery.upload(SMALL, "seen.jpg")
+    page = open_page("about:blank", viewport=LAPTOP)
+    keep_few(page)
+    page.goto(live_gallery.url)
+    expect(live(page).locator("#cards .card[data-status=ready]")).to_have_count(1)
+    live_gallery.server.shell(MANY_FAIL.format(slug=live_gallery.slug, number=KEPT + 5))
+    live_gallery.upload(SMALL, "after.jpg")
+    expect(page.locator(".card .name")).to_have_text(["after.jpg", "seen.jpg"])
 
 
 def test_nobody_who_looks_further_down_loses_a_card(live_gallery: LiveGallery, open_page: OpenPage) -> None:

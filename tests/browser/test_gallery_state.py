@@ -14,7 +14,8 @@ PLAY = """({ emptyState, apply, ordered, disposition }, messages) => {
   let previous = state;
   for (const message of messages) {
     previous = state;
-    state = apply(state, message);
+    const counts = message.counts && (({ status }) => status === message.counts);
+    state = apply(state, counts ? { ...message, counts } : message);
   }
   return {
     epoch: state.epoch, cursor: state.cursor, next: state.next, cards: ordered(state), removed: [...state.removed],
@@ -209,6 +210,34 @@ def test_it_remembers_no_more_than_the_last_removals(modules: Modules) -> None:
         state = play(modules, snapshot(1, card("a", 1, 1)), changes(1, 601, removed=gone), bound)
         assert [seq for _, seq in state["removed"]] == list(range(601, 101, -1))
         assert names(state) == ["a"]
+
+
+def failures(start: int, number: int) -> list[dict[str, Any]]:
+    """Changes that bring this many failed cards, one by one, each followed by a trim to the newest 3 ready ones."""
+    trim = {"type": "trim", "keep": 3, "counts": "ready"}
+    each = [
+        changes(at, at + 1, card(str(at + 1), at + 1, at + 1, status="failed")) for at in range(start, start + number)
+    ]
+    return [message for one in each for message in (one, trim)]
+
+
+def test_cards_that_nobody_sees_push_out_none_that_somebody_sees(modules: Modules) -> None:
+    start = snapshot(3, card("c", 3, 3), card("b", 2, 2), following=2)
+    state = play(modules, start, *failures(3, 20))
+    assert (names(state), state["next"]) == (["23", "22", "21", "c", "b"], 2)
+    older = play(
+        modules, start, *failures(3, 20), page(23, card("a", 1, 1)), {"type": "trim", "keep": 3, "counts": "ready"}
+    )
+    assert (names(older), older["next"]) == (["23", "22", "21", "c", "b", "a"], None)
+    again = play(modules, start, *failures(3, 20), changes(23, 24, card("4", 4, 24)))
+    assert names(again) == ["23", "22", "21", "4", "c", "b"]
+
+
+def test_cards_that_nobody_sees_wait_for_nobody(modules: Modules) -> None:
+    new = [card(str(number), number, number, status="failed") for number in range(3, 9)]
+    hold = {**HOLD, "counts": "ready"}
+    state = play(modules, snapshot(2, card("b", 2, 2)), changes(2, 8, *new), hold, changes(8, 9, card("9", 9, 9)), hold)
+    assert names(state) == ["9", "8", "7", "6", "b"]
 
 
 HOLD = {"type": "hold", "above": 2, "keep": 3}
