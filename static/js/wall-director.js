@@ -1,4 +1,4 @@
-import { ordered } from "./gallery-state.js";
+import { isReady, ordered } from "./gallery-state.js";
 
 const STAGE_MS = 6_000;
 const SETTLE_MS = 1_000;
@@ -37,7 +37,7 @@ export class WallDirector {
   /** Takes in a new state of the gallery. */
   update(state) {
     const isFirst = this.#ready === null;
-    this.#ready = ordered(state).filter((card) => card.status === "ready");
+    this.#ready = ordered(state).filter(isReady);
     const newest = this.#ready[0];
     if (newest && newest.position > this.#newestPosition) {
       this.#newestPosition = newest.position;
