@@ -38,7 +38,7 @@ export class GalleryView {
     this.#pill.addEventListener("click", this.#goToNew);
     this.#list.addEventListener("keydown", this.#move);
     addEventListener("scroll", this.#onScroll, { passive: true });
-    this.#renewal = setInterval(() => this.#renewRunningOut(), RENEWAL_CHECK_MS);
+    this.#renewal = setInterval(() => this.#renewUrls(), RENEWAL_CHECK_MS);
   }
 
   stop() {
@@ -141,8 +141,8 @@ export class GalleryView {
     return view;
   }
 
-  #renewRunningOut() {
-    const ids = [...this.#views.values()].filter((view) => view.isRunningOut).map(({ card }) => card.id);
+  #renewUrls() {
+    const ids = [...this.#views.values()].filter((view) => view.needsUrl).map(({ card }) => card.id);
     if (ids.length) this.#options.renew(ids);
   }
 

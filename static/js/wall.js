@@ -51,6 +51,7 @@ function showConnection(word) {
   const show = () => view.showConnection(word, connectionText(word));
   if (word === "live") {
     show();
+    pictures.tryAgain();
     refill();
   } else connectionTimer = setTimeout(show, CONNECTION_PATIENCE_MS);
 }

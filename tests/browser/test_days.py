@@ -245,6 +245,32 @@ def test_a_picture_asks_again_however_often_its_address_was_renewed_unseen(brows
     modules.close()
 
 
+def test_a_picture_that_was_given_up_still_needs_an_address(browser: Browser) -> None:
+    modules = Modules(browser)
+    script = """async ({ LoadingPicture }) => {
+      const heard = [];
+      let told;
+      const hear = (word) => () => told(heard.push(word));
+      const options = { now: Date.now, onLoad: hear("load"), onNeedsUrl: hear("needs"), onGivenUp: hear("given up") };
+      const picture = new LoadingPicture(new Image(), options);
+      const expires = new Date(Date.now() + 3_600_000).toISOString();
+      const show = (url) => new Promise((resolve) => {
+        told = resolve;
+        picture.show({ url, expires, revision: 1 });
+      });
+      for (const url of ["/1.jpg", "/2.jpg", "/3.jpg"]) {
+        await show(url);
+        heard.push(picture.needsUrl);
+      }
+      const canvas = document.createElement("canvas");
+      await show(canvas.toDataURL());
+      return [...heard, picture.needsUrl];
+    }"""
+    heard = modules.run("js/loading-picture.js", script)
+    assert heard == ["needs", True, "needs", True, "given up", True, "load", False]
+    modules.close()
+
+
 @pytest.fixture
 def away_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GalleryServer]:
     """A server of its own, whose image URLs live five seconds."""
