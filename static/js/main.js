@@ -71,7 +71,11 @@ const olderPages = new OlderPages({
   loadMore: () => feed.loadMore(),
 });
 
-const lostCards = new LostCards({ config, onFound: (card) => queue.found(card) });
+const lostCards = new LostCards({
+  config,
+  onFound: (card) => queue.found(card),
+  onGone: (id) => queue.gone(id),
+});
 
 const queue = new UploadQueue({
   config,
