@@ -7,12 +7,11 @@ from typing import Any
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Request, expect
+from playwright.sync_api import Page, Request, expect
 
 from tests import pictures
 from tests.browser.conftest import OpenPage
 from tests.browser.gallery_server import GalleryServer, LiveGallery
-from tests.browser.modules import Modules
 
 FULL_HD = {"width": 1920, "height": 1080}
 GONE = (
@@ -260,31 +259,6 @@ def test_a_picture_that_cannot_be_loaded_never_shows_and_is_asked_for_again(
     expect(wall.locator("canvas")).to_have_count(0)
     wall.unroute("**/image/**")
     expect(wall.locator(f'[data-image-id="{card["id"]}"] canvas')).to_have_count(1)
-
-
-def test_what_could_not_be_loaded_is_loaded_at_once_when_the_connection_is_back(browser: Browser) -> None:
-    modules = Modules(browser)
-    script = """async ({ WallPictures }) => {
-      let told;
-      const pictures = new WallPictures({ now: Date.now, renew: () => {}, onLoaded: () => told() });
-      const tries = (act) => new Promise((resolve) => {
-        told = resolve;
-        act();
-      });
-      const urls_expire_at = new Date(Date.now() + 3_600_000).toISOString();
-      const card = { id: "a", revision: 1, width: 4, height: 4, urls_expire_at, original_url: "/nothing.jpg" };
-      await tries(() => pictures.want([card]));
-      const before = [pictures.busy, pictures.get("a") !== undefined];
-      card.original_url = document.createElement("canvas").toDataURL();
-      await tries(() => {
-        pictures.tryAgain();
-        before.push(pictures.busy);
-        if (!pictures.busy) told();
-      });
-      return [...before, pictures.get("a") !== undefined];
-    }"""
-    assert modules.run("js/wall-pictures.js", script) == [False, False, True, True]
-    modules.close()
 
 
 def test_the_connection_shows_only_while_it_is_lost(
