@@ -36,12 +36,12 @@ export class LoadingPicture {
 
   /** Shows this picture: `url` (and `srcset`) valid until `expires` (ISO time or null), of this revision. */
   show({ url, srcset = null, expires = null, revision }) {
+    this.#image.hidden = false;
     if (revision !== this.#revision) this.#startOver();
     else if (!this.needsUrl) return;
     this.#revision = revision;
     this.#expires = expires === null ? null : Date.parse(expires);
     this.#failed = false;
-    this.#image.hidden = false;
     if (srcset) this.#image.srcset = srcset;
     else this.#image.removeAttribute("srcset");
     this.#image.src = url;

@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, Page, Route, expect
 from tests import pictures
 from tests.browser.conftest import OpenPage
 from tests.browser.gallery_server import GalleryServer, LiveGallery
-from tests.browser.modules import Modules
 from tests.browser.page import live
 from tests.soak.screens import HiddenTab
 from tests.soak.soak import Soak
@@ -221,54 +220,6 @@ def test_nothing_piles_up_on_a_page_that_nobody_sees(live_gallery: LiveGallery, 
     hidden_tab.uncover()
     hidden_tab.wait_until(lambda: len(page.shown()) == 20)
     assert page.run("asked") < 8
-
-
-def test_a_picture_asks_again_however_often_its_address_was_renewed_unseen(browser: Browser) -> None:
-    modules = Modules(browser)
-    script = """async ({ LoadingPicture }) => {
-      const image = document.createElement("img");
-      image.loading = "lazy";
-      const heard = [];
-      const told = new Promise((resolve) => {
-        const hear = (word) => () => resolve(heard.push(word));
-        const now = Date.now;
-        const options = { now, onLoad: hear("load"), onNeedsUrl: hear("needs"), onGivenUp: hear("given up") };
-        const picture = new LoadingPicture(image, options);
-        const expires = new Date(Date.now() + 30_000).toISOString();
-        for (const url of ["/1.jpg", "/2.jpg", "/3.jpg", "/4.jpg"]) picture.show({ url, expires, revision: 1 });
-      });
-      document.body.append(image);
-      await told;
-      return heard;
-    }"""
-    assert modules.run("js/loading-picture.js", script) == ["needs"]
-    modules.close()
-
-
-def test_a_picture_that_was_given_up_still_needs_an_address(browser: Browser) -> None:
-    modules = Modules(browser)
-    script = """async ({ LoadingPicture }) => {
-      const heard = [];
-      let told;
-      const hear = (word) => () => told(heard.push(word));
-      const options = { now: Date.now, onLoad: hear("load"), onNeedsUrl: hear("needs"), onGivenUp: hear("given up") };
-      const picture = new LoadingPicture(new Image(), options);
-      const expires = new Date(Date.now() + 3_600_000).toISOString();
-      const show = (url) => new Promise((resolve) => {
-        told = resolve;
-        picture.show({ url, expires, revision: 1 });
-      });
-      for (const url of ["/1.jpg", "/2.jpg", "/3.jpg"]) {
-        await show(url);
-        heard.push(picture.needsUrl);
-      }
-      const canvas = document.createElement("canvas");
-      await show(canvas.toDataURL());
-      return [...heard, picture.needsUrl];
-    }"""
-    heard = modules.run("js/loading-picture.js", script)
-    assert heard == ["needs", True, "needs", True, "given up", True, "load", False]
-    modules.close()
 
 
 @pytest.fixture
