@@ -92,7 +92,9 @@ export class GalleryView {
     if (isFirst) this.#list.replaceChildren();
     const newest = visible[0]?.position ?? 0;
     if (isFirst || !this.#isScrolledDown()) this.#revealed = newest;
-    const shown = visible.filter(({ id, position }) => position <= this.#revealed || this.#views.has(id));
+    const isShown = ({ id, position }) => position <= this.#revealed || this.#views.has(id);
+    if (!visible.some(isShown)) this.#revealed = newest; // after a snapshot without any card of before
+    const shown = visible.filter(isShown);
     this.#revealed = Math.min(this.#revealed, newest);
     this.#tellHeldBack(visible.length - shown.length);
     this.#removeAllBut(new Set(shown.map(({ id }) => id)));
