@@ -19,6 +19,7 @@ const CARDS_KEPT_BEHIND_DIALOG = 1_000; // or the picture that somebody looks at
 const find = (id) => document.getElementById(id);
 const config = JSON.parse(find("config").textContent);
 
+const lastState = new WeakMap();
 const announcer = new Announcer(find("announcements"));
 const badge = new ConnectionBadge({ element: find("connection"), announce: (text) => announcer.say(text) });
 const viewers = new Viewers(find("viewers"));
@@ -109,7 +110,11 @@ const dropZone = new DropZone({
   onFiles: (files) => queue.add(files),
 });
 
+/** Says how it ended, once: its card may be fetched again much later. */
 function announceEnd(upload) {
+  const isKnown = lastState.get(upload) === upload.state;
+  lastState.set(upload, upload.state);
+  if (isKnown) return;
   if (upload.state !== "ready" && upload.state !== "failed") return;
   announcer.say(`${upload.file.name}: ${stateText(upload, config)}`);
 }

@@ -163,8 +163,11 @@ def test_a_comparison_that_is_opened_hours_later_shows_both_pictures(
 
     (card,) = live_gallery.cards()
     page.route("**/image/**", refuse_once, times=1)
+    page.wait_for_timeout(1_300)  # from then on what is to be said is said at once
+    page.locator("#announcements").evaluate("element => (element.textContent = '')")
     page.get_by_role("button", name="Compare").click()
     expect(page.locator(".comparison [data-side=result] img")).to_have_js_property("naturalWidth", 150)
+    expect(page.locator("#announcements")).to_have_text("")  # it ended hours ago
     assert (len(refused), card["compressed_size"] > 8192) == (1, True)
 
 
