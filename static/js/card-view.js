@@ -43,9 +43,9 @@ export class CardView {
   }
 
   /** Whether an address must be renewed before its picture can be loaded. */
-  get isRunningOut() {
+  get needsUrl() {
     const pictures = [this.#original, this.#small, this.#backdrop];
-    return this.card.status === "ready" && pictures.some((picture) => picture.isRunningOut);
+    return this.card.status === "ready" && pictures.some((picture) => picture.needsUrl);
   }
 
   /** Puts the focus on the picture. */

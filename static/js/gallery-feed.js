@@ -13,7 +13,8 @@ const FETCH_LIMIT_MS = 8_000;
  * `onChange(state, previous)` is called for every change, `onConnection` with "live", "catching-up", "reconnecting" or
  * "offline", `onViewers` with the number of people watching. `bounds` is asked after every change what to remember:
  * the newest `keep` cards; or, while somebody reads from position `readingFrom` downwards, those and at most `keep` newer
- * ones, and when more have come none of them until `reload()`. `clock` hears what time the server says it is.
+ * ones, and when more have come none of them until `reload()`. `counts` tells which cards those are that the screen shows;
+ * of the others as many are remembered besides. `clock` hears what time the server says it is.
  */
 export class GalleryFeed {
   #config;
@@ -139,8 +140,8 @@ export class GalleryFeed {
 
   #apply(message) {
     const previous = this.#state;
-    const { keep, readingFrom = null } = this.#options.bounds();
-    const bound = readingFrom === null ? { type: "trim", keep } : { type: "hold", above: readingFrom, keep };
+    const { readingFrom = null, ...kept } = this.#options.bounds();
+    const bound = readingFrom === null ? { type: "trim", ...kept } : { type: "hold", above: readingFrom, ...kept };
     this.#state = apply(apply(previous, message), bound);
     if (this.#state !== previous) this.#options.onChange(this.#state, previous);
   }

@@ -61,6 +61,7 @@ export class GallerySocket {
     const { after, epoch } = this.#options.cursor();
     if (!this.#send({ type: "resume", after, epoch })) return;
     this.#resuming = true;
+    this.#tell("catching-up"); // the answer tells "live", also to an owner who has said something else meanwhile
     this.#after("resume", RESUME_PATIENCE_MS, () => {
       this.#resuming = false;
       this.#catchUp();

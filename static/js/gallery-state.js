@@ -39,6 +39,9 @@ export function ordered(state) {
   return [...state.cards.values()].filter((card) => card.position >= oldest).sort((a, b) => b.position - a.position);
 }
 
+/** Whether the picture of this card can be shown. */
+export const isReady = ({ status }) => status === "ready";
+
 const REDUCERS = {
   snapshot(state, { epoch, head, images, next }) {
     const base = { ...emptyState(), epoch, cursor: head, next };
@@ -74,27 +77,44 @@ const REDUCERS = {
     return known.length ? { ...state, cards } : state;
   },
 
-  /** Forget all but the newest `keep` cards: for screens that stay on for days. */
-  trim(state, { keep }) {
-    if (state.cards.size <= keep) return withFewTombstones(state);
-    const kept = [...state.cards.values()].sort((a, b) => b.position - a.position).slice(0, keep);
-    const oldest = kept.at(-1)?.position ?? Infinity;
+  /** Forget all but the newest `keep` cards that count: for screens that stay on for days. */
+  trim(state, { keep, counts = always }) {
+    const oldest = nth(keep, state, counts)?.position;
+    if (oldest === undefined) return withFewOthers(state, keep, counts);
     // A card that was held back below the loaded pages stays held back.
     const next = state.next === undefined ? undefined : Math.max(oldest, state.next ?? oldest);
-    return withFewTombstones({ ...state, cards: byId(kept), next });
+    const kept = [...state.cards.values()].filter(({ position }) => position >= oldest);
+    return withFewOthers({ ...state, cards: byId(kept), next }, keep, counts);
   },
 
   /**
-   * Forget the cards above position `above`, once there are more than `keep` of them, and take in no others: for somebody
+   * Forget the cards above position `above`, once more than `keep` of them count, and take in no others: for somebody
    * who has stayed further down for hours. A snapshot ends it.
    */
-  hold(state, { above, keep }) {
-    const kept = [...state.cards.values()].filter(({ position }) => position <= above);
-    const number = state.cards.size - kept.length;
-    if (number <= keep) return withFewTombstones(state);
-    return withFewTombstones({ ...state, cards: byId(kept), held: { above, number } });
+  hold(state, { above, keep, counts = always }) {
+    const cards = [...state.cards.values()];
+    const number = cards.filter((card) => card.position > above && counts(card)).length;
+    if (number <= keep) return withFewOthers(state, keep, counts);
+    const kept = cards.filter(({ position }) => position <= above);
+    return withFewOthers({ ...state, cards: byId(kept), held: { above, number } }, keep, counts);
   },
 };
+
+const always = () => true;
+
+/** The card that is the `number`th from the top of those that `counts` accepts, when there are more than that. */
+function nth(number, { cards }, counts) {
+  const counted = [...cards.values()].filter(counts);
+  return counted.length > number ? counted.sort((a, b) => b.position - a.position)[number - 1] : undefined;
+}
+
+/** Only the newest `keep` of the cards that don't count, and few tombstones. A change of one left out brings all of it. */
+function withFewOthers(state, keep, counts) {
+  const oldest = nth(keep, state, (card) => !counts(card))?.position;
+  if (oldest === undefined) return withFewTombstones(state);
+  const kept = [...state.cards.values()].filter((card) => counts(card) || card.position >= oldest);
+  return withFewTombstones({ ...state, cards: byId(kept) });
+}
 
 function withFewTombstones(state) {
   if (state.removed.size <= TOMBSTONES_KEPT) return state;

@@ -38,7 +38,7 @@ export class GalleryView {
     this.#pill.addEventListener("click", this.#goToNew);
     this.#list.addEventListener("keydown", this.#move);
     addEventListener("scroll", this.#onScroll, { passive: true });
-    this.#renewal = setInterval(() => this.#renewRunningOut(), RENEWAL_CHECK_MS);
+    this.#renewal = setInterval(() => this.#renewUrls(), RENEWAL_CHECK_MS);
   }
 
   stop() {
@@ -65,6 +65,11 @@ export class GalleryView {
     this.#owners.add(owner);
   }
 
+  /** Whether this card is shown to the one who looks. */
+  maySee({ status, owner }) {
+    return status !== "failed" || this.#options.config.staff || this.#owners.has(owner);
+  }
+
   /** The ready card that is `step` places further down from the card with this id, or null. */
   neighbour(id, step) {
     const cards = [...this.#views.values()].map(({ card }) => card).filter(({ status }) => status === "ready");
@@ -80,14 +85,16 @@ export class GalleryView {
 
   #draw() {
     this.#drawing = null;
-    const visible = ordered(this.#state).filter((card) => this.#maySee(card));
+    const visible = ordered(this.#state).filter((card) => this.maySee(card));
     const isFirst = this.#list.querySelector(".card--skeleton") !== null;
     const isLoaded = this.#state.next !== undefined;
     if (isFirst && !isLoaded && visible.length === 0) return;
     if (isFirst) this.#list.replaceChildren();
     const newest = visible[0]?.position ?? 0;
     if (isFirst || !this.#isScrolledDown()) this.#revealed = newest;
-    const shown = visible.filter(({ id, position }) => position <= this.#revealed || this.#views.has(id));
+    const isShown = ({ id, position }) => position <= this.#revealed || this.#views.has(id);
+    if (!visible.some(isShown)) this.#revealed = newest; // after a snapshot without any card of before
+    const shown = visible.filter(isShown);
     this.#revealed = Math.min(this.#revealed, newest);
     this.#tellHeldBack(visible.length - shown.length);
     this.#removeAllBut(new Set(shown.map(({ id }) => id)));
@@ -97,10 +104,6 @@ export class GalleryView {
     this.#options.section.setAttribute("aria-busy", "false");
     this.#options.onEmpty(visible.length === 0);
     if (this.#state.held && !this.#isScrolledDown()) this.#options.reload();
-  }
-
-  #maySee({ status, owner }) {
-    return status !== "failed" || this.#options.config.staff || this.#owners.has(owner);
   }
 
   #isScrolledDown() {
@@ -140,8 +143,8 @@ export class GalleryView {
     return view;
   }
 
-  #renewRunningOut() {
-    const ids = [...this.#views.values()].filter((view) => view.isRunningOut).map(({ card }) => card.id);
+  #renewUrls() {
+    const ids = [...this.#views.values()].filter((view) => view.needsUrl).map(({ card }) => card.id);
     if (ids.length) this.#options.renew(ids);
   }
 

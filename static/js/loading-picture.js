@@ -28,19 +28,20 @@ export class LoadingPicture {
     return this.#image.complete && this.#image.naturalWidth > 0;
   }
 
-  /** Whether its address is about to run out before anybody has looked at it. */
-  get isRunningOut() {
+  /** Whether its address could not be loaded, or is about to run out before anybody has looked at it. */
+  get needsUrl() {
+    if (this.#failed) return true;
     return this.#expires !== null && !this.isLoaded && this.#expires - this.#options.now() < RENEW_BEFORE_MS;
   }
 
   /** Shows this picture: `url` (and `srcset`) valid until `expires` (ISO time or null), of this revision. */
   show({ url, srcset = null, expires = null, revision }) {
+    this.#image.hidden = false;
     if (revision !== this.#revision) this.#startOver();
-    else if (!this.#failed && !this.isRunningOut) return;
+    else if (!this.needsUrl) return;
     this.#revision = revision;
     this.#expires = expires === null ? null : Date.parse(expires);
     this.#failed = false;
-    this.#image.hidden = false;
     if (srcset) this.#image.srcset = srcset;
     else this.#image.removeAttribute("srcset");
     this.#image.src = url;

@@ -19,6 +19,7 @@ const CARDS_KEPT_BEHIND_DIALOG = 1_000; // or the picture that somebody looks at
 const find = (id) => document.getElementById(id);
 const config = JSON.parse(find("config").textContent);
 
+const lastState = new WeakMap();
 const announcer = new Announcer(find("announcements"));
 const badge = new ConnectionBadge({ element: find("connection"), announce: (text) => announcer.say(text) });
 const viewers = new Viewers(find("viewers"));
@@ -34,6 +35,7 @@ const feed = new GalleryFeed({
   onViewers: (number) => viewers.show(number),
   bounds: () => ({
     keep: find("picture-dialog").open ? CARDS_KEPT_BEHIND_DIALOG : CARDS_KEPT,
+    counts: (card) => gallery.maySee(card),
     readingFrom: gallery.readingFrom,
   }),
   onChange: (state) => {
@@ -70,7 +72,11 @@ const olderPages = new OlderPages({
   loadMore: () => feed.loadMore(),
 });
 
-const lostCards = new LostCards({ config, onFound: (card) => queue.found(card) });
+const lostCards = new LostCards({
+  config,
+  onFound: (card) => queue.found(card),
+  onGone: (id) => queue.gone(id),
+});
 
 const queue = new UploadQueue({
   config,
@@ -104,7 +110,11 @@ const dropZone = new DropZone({
   onFiles: (files) => queue.add(files),
 });
 
+/** Says how it ended, once: its card may be fetched again much later. */
 function announceEnd(upload) {
+  const isKnown = lastState.get(upload) === upload.state;
+  lastState.set(upload, upload.state);
+  if (isKnown) return;
   if (upload.state !== "ready" && upload.state !== "failed") return;
   announcer.say(`${upload.file.name}: ${stateText(upload, config)}`);
 }

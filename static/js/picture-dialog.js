@@ -90,7 +90,7 @@ export class PictureDialog {
     }
     const revision = `${card.id} ${card.revision}`;
     this.#picture.show({ url: card.original_url, srcset: card.srcset, expires: card.urls_expire_at, revision });
-    if (this.#picture.isRunningOut) this.#options.renew([card.id]);
+    if (this.#picture.needsUrl) this.#options.renew([card.id]);
   }
 
   #reveal() {

@@ -36,7 +36,7 @@ export class UploadQueue {
   /**
    * @param {{config: object, onChange: (upload: Upload) => void, onAccepted: (card: object) => void,
    *          lookUp: (card: object) => Promise<void>}} options
-   *   `lookUp` fetches a card that the feed lost sight of; it comes with `found`
+   *   `lookUp` fetches a card that the feed lost sight of; it comes with `found`; that there is none, with `gone`
    */
   constructor({ config, onChange, onAccepted, lookUp }) {
     this.#config = config;
@@ -109,6 +109,14 @@ export class UploadQueue {
   found(card) {
     const gallery = { cards: new Map([[card.id, card]]), removed: new Map() };
     for (const upload of this.#uploads) if (upload.card?.id === card.id) this.#follow(upload, gallery);
+  }
+
+  /** Takes in that the gallery has no picture with this id any more. */
+  gone(id) {
+    const gallery = { cards: new Map(), removed: new Map([[id, Infinity]]) };
+    for (const upload of this.#uploads) {
+      if (upload.card?.id === id && upload.state !== "ready") this.#follow(upload, gallery);
+    }
   }
 
   #startNext() {

@@ -1,4 +1,4 @@
-import { ordered } from "./gallery-state.js";
+import { isReady, ordered } from "./gallery-state.js";
 
 const STAGE_MS = 6_000;
 const SETTLE_MS = 1_000;
@@ -17,6 +17,7 @@ export class WallDirector {
   #view;
   #pictures;
   #ready = null;
+  #epoch;
   #newestPosition = -Infinity;
   #staged = null;
   #stagedAt = 0;
@@ -37,13 +38,17 @@ export class WallDirector {
   /** Takes in a new state of the gallery. */
   update(state) {
     const isFirst = this.#ready === null;
-    this.#ready = ordered(state).filter((card) => card.status === "ready");
+    this.#ready = ordered(state).filter(isReady);
     const newest = this.#ready[0];
+    const isSameGallery = state.epoch === this.#epoch;
+    // After a restore the positions start lower.
+    if (!isSameGallery) this.#newestPosition = -Infinity;
+    this.#epoch = state.epoch;
     if (newest && newest.position > this.#newestPosition) {
       this.#newestPosition = newest.position;
       this.#turn = 0;
       this.#comingTurn = null;
-      if (!isFirst) this.#waiting = newest.id;
+      if (isSameGallery) this.#waiting = newest.id;
       this.#turnLater();
     }
     const known = new Map(this.#ready.map((card) => [card.id, card]));
@@ -85,6 +90,8 @@ export class WallDirector {
   /** Loads the pictures of the next turn first; those on the wall stay until all are decoded, or for a while. */
   #startTurn() {
     this.#turnLater();
+    // A picture that could not be loaded all this time hangs without having been on stage, once it can be.
+    if (!this.#pictures.get(this.#waiting)) this.#waiting = null;
     if (this.#staged || this.#waiting || this.#ready.length <= this.#tilesShown) return;
     this.#comingTurn = this.#turn + 1;
     this.#want();
@@ -104,7 +111,8 @@ export class WallDirector {
 
   #want() {
     const coming = this.#comingTurn === null ? [] : this.#atHand(this.#comingTurn);
-    this.#pictures.want([...new Set([...this.#atHand(this.#turn), ...coming, ...this.#hangingBeside(coming)])]);
+    const staged = this.#ready.filter(({ id }) => id === this.#staged); // twenty newer ones may have come since
+    this.#pictures.want([...new Set([...staged, ...this.#atHand(this.#turn), ...coming, ...this.#hangingBeside(coming)])]);
   }
 
   /** What hangs besides these cards and those at hand, be it so old that the gallery here has let go of it. */

@@ -49,6 +49,12 @@ export class WallPictures {
     this.#loadNext();
   }
 
+  /** Loads at once what could not be loaded: the server is there again. */
+  tryAgain() {
+    for (const entry of this.#entries.values()) if (entry.failures) Object.assign(entry, { failures: 0, waiting: false });
+    this.#loadNext();
+  }
+
   /** The picture as a canvas, or undefined while it isn't decoded. */
   get(id) {
     return this.#entries.get(id)?.canvas ?? undefined;

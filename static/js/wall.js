@@ -1,5 +1,6 @@
 import { connectionText } from "./format.js";
 import { GalleryFeed } from "./gallery-feed.js";
+import { isReady } from "./gallery-state.js";
 import { ServerClock } from "./server-clock.js";
 import { WallDirector } from "./wall-director.js";
 import { WallPictures } from "./wall-pictures.js";
@@ -22,7 +23,7 @@ const director = new WallDirector({ view, pictures });
 const feed = new GalleryFeed({
   config,
   clock,
-  bounds: () => ({ keep: CARDS_KEPT }),
+  bounds: () => ({ keep: CARDS_KEPT, counts: isReady }),
   onChange: (state) => {
     director.update(state);
     refill();
@@ -34,11 +35,11 @@ const screen = new WallScreen({ onResize: () => director.resize() });
 screen.start();
 feed.start();
 
-/** Loads older pictures when so many were removed that fewer are left than a wall keeps. */
+/** Loads older pictures while fewer are ready than a wall keeps: when many were removed, or failed. */
 async function refill() {
-  if (feed.state.cards.size >= CARDS_KEPT) return;
+  const isFull = () => [...feed.state.cards.values()].filter(isReady).length >= CARDS_KEPT;
   try {
-    await feed.loadMore();
+    while (!isFull() && (await feed.loadMore()));
   } catch {
     // The next change, or the connection that comes back, asks again.
   }
@@ -50,6 +51,7 @@ function showConnection(word) {
   const show = () => view.showConnection(word, connectionText(word));
   if (word === "live") {
     show();
+    pictures.tryAgain();
     refill();
   } else connectionTimer = setTimeout(show, CONNECTION_PATIENCE_MS);
 }

@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, Page, Route, expect
 from tests import pictures
 from tests.browser.conftest import OpenPage
 from tests.browser.gallery_server import GalleryServer, LiveGallery
-from tests.browser.modules import Modules
 from tests.browser.page import live
 from tests.soak.screens import HiddenTab
 from tests.soak.soak import Soak
@@ -36,6 +35,15 @@ for number in range(505):
     jobs.remove(upload(gallery, name="came and went.jpg"))
 jobs.remove(UploadedImage.objects.get(gallery=gallery, original_name="removed.jpg"))
 upload(gallery, name="new.jpg")
+"""
+# Somebody else's pictures, all of whose originals are lost
+MANY_FAIL = """
+from imgs import jobs
+from imgs.models import Gallery
+from tests.factories import upload
+gallery = Gallery.objects.get(slug={slug!r})
+for _ in range({number}):
+    jobs.write_off(upload(gallery))
 """
 
 
@@ -78,6 +86,17 @@ def test_a_page_at_its_top_lets_go_of_the_oldest(live_gallery: LiveGallery, open
     page.locator(".card").last.scroll_into_view_if_needed()
     expect(page.locator(".card")).to_have_count(KEPT + 16)
     assert names(page) == ["new.jpg", *(f"{number}.jpg" for number in reversed(range(KEPT + 15)))]
+
+
+def test_failures_of_others_push_no_picture_off_the_page(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    live_gallery.upload(SMALL, "seen.jpg")
+    page = open_page("about:blank", viewport=LAPTOP)
+    keep_few(page)
+    page.goto(live_gallery.url)
+    expect(live(page).locator("#cards .card[data-status=ready]")).to_have_count(1)
+    live_gallery.server.shell(MANY_FAIL.format(slug=live_gallery.slug, number=KEPT + 5))
+    live_gallery.upload(SMALL, "after.jpg")
+    expect(page.locator(".card .name")).to_have_text(["after.jpg", "seen.jpg"])
 
 
 def test_nobody_who_looks_further_down_loses_a_card(live_gallery: LiveGallery, open_page: OpenPage) -> None:
@@ -144,8 +163,11 @@ def test_a_comparison_that_is_opened_hours_later_shows_both_pictures(
 
     (card,) = live_gallery.cards()
     page.route("**/image/**", refuse_once, times=1)
+    page.wait_for_timeout(1_300)  # from then on what is to be said is said at once
+    page.locator("#announcements").evaluate("element => (element.textContent = '')")
     page.get_by_role("button", name="Compare").click()
     expect(page.locator(".comparison [data-side=result] img")).to_have_js_property("naturalWidth", 150)
+    expect(page.locator("#announcements")).to_have_text("")  # it ended hours ago
     assert (len(refused), card["compressed_size"] > 8192) == (1, True)
 
 
@@ -201,28 +223,6 @@ def test_nothing_piles_up_on_a_page_that_nobody_sees(live_gallery: LiveGallery, 
     hidden_tab.uncover()
     hidden_tab.wait_until(lambda: len(page.shown()) == 20)
     assert page.run("asked") < 8
-
-
-def test_a_picture_asks_again_however_often_its_address_was_renewed_unseen(browser: Browser) -> None:
-    modules = Modules(browser)
-    script = """async ({ LoadingPicture }) => {
-      const image = document.createElement("img");
-      image.loading = "lazy";
-      const heard = [];
-      const told = new Promise((resolve) => {
-        const hear = (word) => () => resolve(heard.push(word));
-        const now = Date.now;
-        const options = { now, onLoad: hear("load"), onNeedsUrl: hear("needs"), onGivenUp: hear("given up") };
-        const picture = new LoadingPicture(image, options);
-        const expires = new Date(Date.now() + 30_000).toISOString();
-        for (const url of ["/1.jpg", "/2.jpg", "/3.jpg", "/4.jpg"]) picture.show({ url, expires, revision: 1 });
-      });
-      document.body.append(image);
-      await told;
-      return heard;
-    }"""
-    assert modules.run("js/loading-picture.js", script) == ["needs"]
-    modules.close()
 
 
 @pytest.fixture

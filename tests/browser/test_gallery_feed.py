@@ -117,6 +117,18 @@ def test_a_reset_loads_the_snapshot_again_and_goes_on_from_there(feed: Feed) -> 
     assert feed.sent() == [{"type": "resume", "after": 9, "epoch": "e"}]
 
 
+def test_it_says_live_again_after_a_snapshot_that_came_late(feed: Feed) -> None:
+    feed.start(images(1, "a"), 503, images(1, "a"))
+    feed.until("connections.length === 1")
+    feed.hello(head=1)
+    feed.page.evaluate("feed.reload()")
+    feed.until("words.at(-1) === 'reconnecting'")
+    feed.page.clock.run_for(5_000)
+    feed.until("connections[0].sent.length === 1")
+    feed.hear(**{"type": "changes", "from": 1, "to": 1, "cards": [], "removed": [], "more": False})
+    assert feed.page.evaluate("words") == ["catching-up", "live", "reconnecting", "catching-up", "live"]
+
+
 def test_older_pages_are_asked_for_one_at_a_time(feed: Feed) -> None:
     feed.start(images(9, "d", "c", following=8), images(2, "b", "a"))
     feed.until("connections.length === 1")

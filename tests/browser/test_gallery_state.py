@@ -14,7 +14,8 @@ PLAY = """({ emptyState, apply, ordered, disposition }, messages) => {
   let previous = state;
   for (const message of messages) {
     previous = state;
-    state = apply(state, message);
+    const counts = message.counts && (({ status }) => status === message.counts);
+    state = apply(state, counts ? { ...message, counts } : message);
   }
   return {
     epoch: state.epoch, cursor: state.cursor, next: state.next, cards: ordered(state), removed: [...state.removed],
@@ -182,53 +183,6 @@ def test_fresh_urls_reach_known_cards_only(modules: Modules) -> None:
 def test_unknown_messages_change_nothing(modules: Modules) -> None:
     state = play(modules, snapshot(1, card("a", 1, 1)), {"type": "fireworks"})
     assert not state["lastChangedSomething"]
-
-
-def test_trimming_forgets_the_oldest(modules: Modules) -> None:
-    cards = [card(str(number), number, number) for number in range(1, 11)]
-    state = play(modules, snapshot(10, *cards), {"type": "trim", "keep": 3})
-    assert (names(state), state["next"]) == (["10", "9", "8"], 8)
-
-
-def test_what_was_trimmed_comes_back_as_an_older_page(modules: Modules) -> None:
-    cards = [card(str(number), number, number) for number in range(6, 0, -1)]
-    state = play(modules, snapshot(6, *cards), {"type": "trim", "keep": 3}, page(6, *cards[3:]))
-    assert (names(state), state["next"]) == (["6", "5", "4", "3", "2", "1"], None)
-
-
-def test_trimming_never_shows_a_card_with_a_hole_above_it(modules: Modules) -> None:
-    loaded = [card(str(number), number, number) for number in (9, 8)]
-    old = [card(str(number), number, number + 9) for number in (1, 2, 3)]
-    state = play(modules, snapshot(9, *loaded, following=8), changes(9, 12, *old), {"type": "trim", "keep": 4})
-    assert (names(state), state["next"]) == (["9", "8"], 8)
-
-
-def test_it_remembers_no_more_than_the_last_removals(modules: Modules) -> None:
-    gone = {str(number): number for number in range(2, 602)}
-    for bound in ({"type": "trim", "keep": 60}, {"type": "hold", "above": 1, "keep": 60}):
-        state = play(modules, snapshot(1, card("a", 1, 1)), changes(1, 601, removed=gone), bound)
-        assert [seq for _, seq in state["removed"]] == list(range(601, 101, -1))
-        assert names(state) == ["a"]
-
-
-HOLD = {"type": "hold", "above": 2, "keep": 3}
-
-
-def test_a_few_new_pictures_wait_for_somebody_further_down(modules: Modules) -> None:
-    new = [card(str(number), number, number) for number in (3, 4, 5)]
-    state = play(modules, snapshot(2, card("b", 2, 2), card("a", 1, 1)), changes(2, 5, *new), HOLD)
-    assert names(state) == ["5", "4", "3", "b", "a"]
-
-
-def test_too_many_new_pictures_are_left_out_and_the_rest_goes_on(modules: Modules) -> None:
-    new = [card(str(number), number, number) for number in (3, 4, 5, 6)]
-    held = [snapshot(2, card("b", 2, 2), card("a", 1, 1)), changes(2, 6, *new), HOLD]
-    later = changes(6, 8, card("7", 7, 7), card("a", 1, 8, caption="new"))
-    state = play(modules, *held, later, HOLD, {"type": "card", "card": card("mine", 9, 9)})
-    assert (names(state), state["cursor"]) == (["b", "a"], 8)
-    assert state["cards"][1]["caption"] == "new"
-    assert names(play(modules, *held, changes(6, 7, removed={"b": 7}))) == ["a"]
-    assert names(play(modules, *held, snapshot(7, card("7", 7, 7)), changes(7, 8, card("8", 8, 8)))) == ["8", "7"]
 
 
 class Gallery:

@@ -43,7 +43,7 @@ def is_running_out(modules: Modules, expires: datetime) -> Any:
       const options = { now: clock.now, onLoad: nothing, onNeedsUrl: nothing, onGivenUp: nothing };
       const picture = new LoadingPicture(new Image(), options);
       picture.show({ url: "data:,", expires, revision: 1 });
-      return picture.isRunningOut;
+      return picture.needsUrl;
     }"""
     return modules.run("js/loading-picture.js", script, {"now": iso(NOON), "expires": iso(expires)})
 

@@ -22,6 +22,15 @@ GONE = (
     "ERR_CONNECTION_RESET",
 )
 STAGE_MS = 6_000
+# Pictures whose originals are lost
+MANY_FAIL = """
+from imgs import jobs
+from imgs.models import Gallery
+from tests.factories import upload
+gallery = Gallery.objects.get(slug={slug!r})
+for _ in range({number}):
+    jobs.write_off(upload(gallery))
+"""
 
 
 def ready(wall: Page) -> Page:
@@ -226,6 +235,18 @@ def test_older_pictures_come_when_many_were_removed(live_gallery: LiveGallery, o
     )
     expect(wall.locator(f'.wall__tile[data-image-id="{oldest["id"]}"]')).to_have_count(1)
     expect(wall.locator(".wall__tile")).to_have_count(6)
+
+
+def test_pictures_that_nobody_can_see_push_none_off_the_wall(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    hung = upload_many(live_gallery, 3)
+    fail = MANY_FAIL.format(slug=live_gallery.slug, number=62)  # more than a page holds, and than a wall keeps
+    wall = open_page(live_gallery.wall_url)
+    expect(wall.locator(".wall__tile")).to_have_count(len(hung))
+    live_gallery.server.shell(fail)
+    live_gallery.remove("2.jpg")
+    expect(wall.locator(".wall__tile")).to_have_count(len(hung) - 1)
+    opened_later = open_page(live_gallery.wall_url)
+    expect(opened_later.locator(".wall__tile")).to_have_count(len(hung) - 1)
 
 
 def test_a_picture_that_cannot_be_loaded_never_shows_and_is_asked_for_again(
