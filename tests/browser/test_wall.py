@@ -226,7 +226,7 @@ def test_a_removed_picture_leaves_stage_and_mosaic(live_gallery: LiveGallery, op
 
 def test_older_pictures_come_when_many_were_removed(live_gallery: LiveGallery, open_page: OpenPage) -> None:
     oldest, *_ = upload_many(live_gallery, 64)
-    wall = open_page(live_gallery.wall_url)
+    wall = open_page(live_gallery.wall_url, expected=("status of 404",))  # one that goes while it is fetched
     expect(wall.locator(".wall__tile").nth(10)).to_be_visible()
     live_gallery.server.shell(
         "from imgs import jobs; from imgs.models import UploadedImage\n"

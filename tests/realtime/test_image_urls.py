@@ -180,6 +180,7 @@ async def test_it_refuses_a_file_that_can_not_be_opened(
     assert await refusal(client, str(image.original_url)) == expected
 
 
+@pytest.mark.usefixtures("gallery")
 async def test_it_speaks_the_language_of_the_person(client: httpx.AsyncClient) -> None:
     answers = [
         (await client.get("/image/x/", headers={"Accept-Language": language})).json() for language in ("id", "en")
