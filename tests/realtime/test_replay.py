@@ -170,6 +170,15 @@ def test_it_leaves_no_hole_when_more_came_than_it_holds_while_the_database_was_a
     assert not any(replay.lacks(after) for after in range(30))
 
 
+def test_a_tail_passes_over_what_it_knows_already() -> None:
+    tail = Tail(0, 1000)
+    for number in range(1, 4):
+        tail.extend(change(number))
+    overlapping = {**change(4), "from": 1, "cards": [{"id": str(n), "seq": n, "urls_expire_at": None} for n in (2, 4)]}
+    tail.extend(overlapping)  # type: ignore[arg-type]
+    assert [card["seq"] for card in tail.since(0)["cards"]] == [1, 2, 3, 4]
+
+
 def test_a_tail_keeps_no_picture() -> None:
     tail = Tail(0, 1000)
     live = change(1, compressed_data="data:image/jpeg;base64,eA==")
