@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from imgs import jobs
+from imgs import jobs, removal
 from imgs.clock import clock
 from imgs.models import Gallery, UploadedImage
 
@@ -44,9 +44,19 @@ class GalleryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django itself
 class UploadedImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Images; their state changes by the actions alone."""
 
-    list_display = ("thumbnail", "original_name", "gallery", "status", "error_code", "size", "saved", "created_at")
+    list_display = (
+        "thumbnail",
+        "original_name",
+        "gallery",
+        "status",
+        "error_code",
+        "is_duplicate",
+        "size",
+        "saved",
+        "created_at",
+    )
     list_display_links = ("thumbnail", "original_name")
-    list_filter = ("status", "gallery", "created_at")
+    list_filter = ("status", "is_duplicate", "gallery", "created_at")
     search_fields = ("original_name", "uuid")
     ordering = ("-created_at",)
     list_select_related = ("gallery",)
@@ -68,6 +78,7 @@ class UploadedImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         "seq",
         "attempts",
         "sha256",
+        "is_duplicate",
         "owner",
         "created_at",
     )
@@ -120,7 +131,7 @@ class UploadedImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.action(description=_("Remove from every screen"), permissions=["change"])
     def remove(self, request: HttpRequest, images: QuerySet[UploadedImage]) -> None:
         """Remove images and their files."""
-        done = self._each(images, jobs.remove)
+        done = self._each(images, removal.remove)
         self.message_user(
             request, ngettext("%d image was removed.", "%d images were removed.", done) % done, messages.SUCCESS
         )

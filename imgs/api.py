@@ -1,6 +1,6 @@
 """The REST API, version 1."""
 
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -8,8 +8,9 @@ from ninja import Field, File, Form, NinjaAPI, Query, Schema, Status, UploadedFi
 from ninja.errors import ValidationError
 from ninja.utils import check_csrf
 
-from imgs import changes, problems, views
-from imgs.models import Gallery, gallery_named
+from imgs import cards, changes, jobs, problems, views, visitors
+from imgs.models import Gallery, UploadedImage, gallery_named
+from imgs.options import QUALITIES, WIDTHS, Options
 
 api = NinjaAPI(
     title="Dinding",
@@ -17,6 +18,32 @@ api = NinjaAPI(
     description="Pictures of a live gallery. Errors are RFC 9457 problem documents with a stable `code`.",
     urls_namespace="api",
 )
+
+
+class Crop(Schema):
+    """A part of the upright original, in pixels."""
+
+    x: int = Field(ge=0)
+    y: int = Field(ge=0)
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+
+
+class Geometry(Schema):
+    """Cropped, then mirrored left to right, then turned clockwise by so many degrees."""
+
+    crop: Crop | None = None
+    flip: bool = False
+    rotation: Literal[0, 90, 180, 270] = 0
+
+
+class Edit(Geometry):
+    """Another version of the shown picture, made from the kept original; what is left out of the last three stays."""
+
+    revision: int = Field(description="The revision that is to be replaced")
+    width: int | None = Field(None, ge=WIDTHS[0], le=WIDTHS[1])
+    format: Literal["jpeg", "webp", "avif"] | None = None
+    quality: int | None = Field(None, ge=QUALITIES[0], le=QUALITIES[1])
 
 
 class Card(Schema):
@@ -34,9 +61,13 @@ class Card(Schema):
     height: int
     compressed_width: int | None
     compressed_height: int | None
-    content_type: str
+    content_type: str = Field(description="Of the file that was received")
+    compressed_type: str | None
+    notes: list[str] = Field(description="Of already_optimal, first_frame, original_reencoded")
+    edit: Geometry | None = Field(description="How the shown version differs in shape from the original")
+    edit_pending: bool = Field(description="Another version is being made")
     created_at: str
-    placeholder: str | None
+    placeholder: str | None = Field(description="ThumbHash, base64")
     revision: int
     original_url: str | None
     compressed_url: str | None
@@ -57,9 +88,25 @@ class Page(Schema):
 
 
 class Uploaded(Schema):
-    """The picture that was taken in."""
+    """The picture that was taken in; `duplicate` when the same visitor had uploaded it before."""
 
     image: Card
+    duplicate: bool = False
+
+
+class Edited(Schema):
+    """The picture as it is until the edit is done."""
+
+    image: Card
+
+
+class UploadFields(Schema):
+    """What to make of the picture, and a key by which it may safely be sent again. All of it may be left out."""
+
+    key: UUID | None = None
+    width: int | None = Field(None, ge=WIDTHS[0], le=WIDTHS[1])
+    format: Literal["jpeg", "webp", "avif"] | None = None
+    quality: int | None = Field(None, ge=QUALITIES[0], le=QUALITIES[1])
 
 
 class ProblemDocument(Schema):
@@ -96,12 +143,43 @@ UPLOAD_PROBLEMS = dict.fromkeys((400, 403, 404, 409, 413, 415, 422, 429, 503, 50
 
 @api.post("/galleries/{slug}/images", response={202: Uploaded, **UPLOAD_PROBLEMS})
 def upload_image(
-    request: HttpRequest, slug: str, image: File[UploadedFile | None] = None, key: Form[str | None] = None
+    request: HttpRequest, slug: str, image: File[UploadedFile | None] = None, fields: Form[UploadFields | None] = None
 ) -> Any:
     """Upload one picture. From a browser (a request with an Origin) the CSRF token is required."""
+    _check_csrf(request)
+    return Status(202, views.receive(request, slug))
+
+
+EDIT_PROBLEMS = dict.fromkeys((403, 404, 409, 422, 503), ProblemDocument)
+
+
+@api.post("/galleries/{slug}/images/{image_id}/edits", response={202: Edited, **EDIT_PROBLEMS})
+def edit_image(request: HttpRequest, slug: str, image_id: UUID, edit: Edit) -> Any:
+    """Have the shown version made anew. The old one stays until a change brings the next revision."""
+    _check_csrf(request)
+    image = UploadedImage.objects.filter(pk=image_id, gallery__slug=slug, status=UploadedImage.Status.READY).first()
+    if image is None:
+        raise problems.not_found()
+    if not (request.user.is_staff or image.owner == visitors.owner_of(request)):
+        raise problems.forbidden()
+    if not jobs.edit(image, edit.revision, _options(image, edit)):
+        raise problems.stale_revision()
+    return Status(202, {"image": cards.card(UploadedImage.objects.get(pk=image.pk))})
+
+
+def _options(image: UploadedImage, edit: Edit) -> Options:
+    crop = edit.crop and (edit.crop.x, edit.crop.y, edit.crop.width, edit.crop.height)
+    if edit.crop and not (
+        edit.crop.x + edit.crop.width <= image.width and edit.crop.y + edit.crop.height <= image.height
+    ):
+        raise problems.invalid_parameter()
+    chosen = {name: value for name in ("width", "format", "quality") if (value := getattr(edit, name)) is not None}
+    return image.options.changed(chosen | {"crop": crop, "flip": edit.flip, "rotation": edit.rotation})
+
+
+def _check_csrf(request: HttpRequest) -> None:
     if "Origin" in request.headers and check_csrf(request):
         raise problems.csrf_failed()
-    return Status(202, {"image": views.receive(request, slug)})
 
 
 @api.exception_handler(problems.Problem)

@@ -5,6 +5,7 @@ are deleted, and a file never comes back; so whoever looks at a file first and a
 two belong together. What a file is for before its row is there, nobody can know: so young files are left alone.
 """
 
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from imgs.models import UploadedImage
 
 CHUNK = 500
 SAMPLE_MIN = 20
-FOLDERS = ("originals", "compressed")
+FOLDERS = ("originals", "compressed", "renditions")
 SETTLE_SECONDS = 1.0  # a removal deletes its files a moment after its row
 
 Status = UploadedImage.Status
@@ -79,13 +80,15 @@ class Audit:
 
     def _check_image(self, image: UploadedImage) -> None:
         self.totals.images += 1
-        if trouble := _trouble(image.original.name, image.original_size):
+        if trouble := _trouble(image.original.name, image.kept_size):
             if image.error_code != jobs.ORIGINAL_MISSING:
                 self._judge(image, f"the original {trouble}", jobs.write_off, "failed")
         elif image.error_code == jobs.ORIGINAL_MISSING:
             self._judge(image, "the original is there again", jobs.retry, "put back into the queue")
         elif image.status == Status.READY and (trouble := _trouble(image.compressed.name, image.compressed_size)):
             self._judge(image, f"the small version {trouble}", jobs.redo, "put back into the queue")
+        elif image.status == Status.READY and (lost := _lost_rendition(image)):
+            self._judge(image, f"the rendition of {lost} pixels is missing", jobs.redo, "put back into the queue")
 
     def _judge(
         self, image: UploadedImage, trouble: str, repair: Callable[[UploadedImage], bool], repaired: str
@@ -125,14 +128,17 @@ class Audit:
         self._found(f"{name}: no image has this file of {size:,} bytes", "deleted")
 
     def _check_leftover(self, path: Path) -> None:
-        """A file on the way into storage, which somebody died over. Folders there are the programs' own."""
+        """A file on the way into storage, or a folder of them, which somebody died over. Other folders are the programs'."""
         try:
             modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
         except FileNotFoundError:
             return
-        if path.is_dir() or modified >= self._young_since:
+        is_folder = path.is_dir()
+        if (is_folder and path.suffix != ".made") or modified >= self._young_since:
             return
-        if self._fix:
+        if self._fix and is_folder:
+            shutil.rmtree(path, ignore_errors=True)
+        elif self._fix:
             path.unlink(missing_ok=True)
         self._found(f"{path}: left over from an upload or a compression", "deleted")
 
@@ -154,7 +160,7 @@ def check_storage() -> None:
 
 def check_originals() -> None:
     """Raise StorageAway when most of a sample of originals are missing: rather a disk is than they are."""
-    missing = [bool(_trouble(image.original.name, image.original_size)) for image in islice(_living(), CHUNK)]
+    missing = [bool(_trouble(image.original.name, image.kept_size)) for image in islice(_living(), CHUNK)]
     if len(missing) >= SAMPLE_MIN and sum(missing) > len(missing) / 2:
         raise StorageAway(
             f"{sum(missing)} of the first {len(missing)} originals are missing; is their disk mounted? "
@@ -180,6 +186,12 @@ def _trouble(name: str, size: int | None) -> str:
     return "" if found == size else f"has {found:,} bytes instead of {size:,}"
 
 
+def _lost_rendition(image: UploadedImage) -> int | None:
+    """The width of a rendition whose file is not there."""
+    missing = (r["width"] for r in image.renditions if not default_storage.exists(r["name"]))
+    return next(missing, None)
+
+
 def _is_unchanged(image: UploadedImage) -> bool:
     same = UploadedImage.objects.filter(pk=image.pk, original=image.original.name, compressed=image.compressed.name)
     return same.exclude(status=Status.REMOVED).exists()
@@ -189,7 +201,7 @@ def _without_row(names: list[str]) -> list[str]:
     """Those of at most CHUNK stored files that no living row names."""
     images = [image for name in names if (image := image_of(name))]
     rows = UploadedImage.objects.exclude(status=Status.REMOVED).filter(pk__in=images)
-    named = {name for row in rows.values_list("original", "compressed") for name in row}
+    named = {name for row in rows for name in row.file_names}
     return [name for name in names if name not in named]
 
 

@@ -19,12 +19,13 @@ from django.core.files.storage import default_storage
 from django.db import connection
 from django.utils import timezone
 
-from imgs import dump, jobs
+from imgs import dump, removal
 from imgs.audit import FOLDERS, Audit, Totals, image_of
 from imgs.models import UploadedImage
 
 MANIFEST = "manifest.json"
 FILE_LIST = "files.tsv"
+TRIES = 5
 FOR_EVER = timedelta(days=36_500)
 
 
@@ -54,12 +55,27 @@ def make(folder: Path) -> Manifest:
     if any(folder.iterdir()):
         raise Refused(f"{folder} is not empty; name a new folder")
     folder.chmod(0o700)
-    (folder / "database").mkdir()
     for name in FOLDERS:
         (folder / name).mkdir()
+    manifest = _copy(folder)
+    for _ in range(TRIES - 1):
+        if not manifest.missing:
+            break
+        manifest = _copy(folder)  # a worker replaced a file after its name had been written down
+    unfinished = folder / f"{MANIFEST}.new"
+    unfinished.write_text(json.dumps(asdict(manifest), indent=1) + "\n")
+    os.sync()
+    unfinished.replace(folder / MANIFEST)
+    return manifest
+
+
+def _copy(folder: Path) -> Manifest:
+    """Write down the database, in the place of an earlier one, then keep the files that it names."""
+    shutil.rmtree(folder / "database", ignore_errors=True)
+    (folder / "database").mkdir()
 
     def list_files(files: Iterator[dump.StoredFile]) -> None:
-        with (folder / FILE_LIST).open("x") as lines:
+        with (folder / FILE_LIST).open("w") as lines:
             lines.writelines(f"{name}\t{size}\n" for name, size in files)
 
     made_at = timezone.now().isoformat(timespec="seconds")
@@ -72,10 +88,6 @@ def make(folder: Path) -> Manifest:
             manifest.removed.append(str(image))
         else:
             manifest.missing += 1
-    unfinished = folder / f"{MANIFEST}.new"
-    unfinished.write_text(json.dumps(asdict(manifest), indent=1) + "\n")
-    os.sync()
-    unfinished.replace(folder / MANIFEST)
     return manifest
 
 
@@ -97,7 +109,7 @@ def restore(folder: Path, report: Callable[[str], None], *, force: bool) -> Tota
     dump.load(folder / "database", manifest.migrations)
     _bring_back_files(folder)  # those that a gallery in use has deleted meanwhile, before their rows were back
     for image in UploadedImage.objects.filter(pk__in=manifest.removed):
-        jobs.remove(image)
+        removal.remove(image)
     return Audit(report, fix=True, older_than=FOR_EVER, most_may_be_lost=True).run()
 
 
@@ -123,6 +135,8 @@ def _listed(folder: Path) -> Iterator[dump.StoredFile]:
 
 def _keep(name: str, target: Path) -> bool:
     """Link or copy a stored file; False when it is gone. A file never changes, so a link is as good on one disk."""
+    if target.exists():  # by an earlier try
+        return True
     with suppress(NotImplementedError, OSError):
         os.link(default_storage.path(name), target)
         return True

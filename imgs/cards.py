@@ -8,6 +8,7 @@ from uuid import UUID
 from imgs import signing
 from imgs.clock import clock
 from imgs.models import UploadedImage
+from imgs.options import Options
 
 INLINE_MAX_BYTES = 8 * 1024
 
@@ -31,6 +32,10 @@ def card(image: UploadedImage) -> Card:
         "compressed_width": image.compressed_width if ready else None,
         "compressed_height": image.compressed_height if ready else None,
         "content_type": image.content_type,
+        "compressed_type": image.compressed_type if ready else None,
+        "notes": image.notes,
+        "edit": _geometry(image.options),
+        "edit_pending": image.work == UploadedImage.Work.EDIT,
         "created_at": _timestamp(image.created_at),
         "placeholder": image.placeholder or None,
         "revision": image.revision,
@@ -44,7 +49,7 @@ def card(image: UploadedImage) -> Card:
 
 def urls(image: UploadedImage) -> dict[str, str | None]:
     """Every capability URL of an image; all null until it is ready."""
-    return {"original_url": image.original_url, "compressed_url": image.compressed_url, "srcset": None}
+    return {"original_url": image.original_url, "compressed_url": image.compressed_url, "srcset": image.srcset}
 
 
 def renewed(card: Card, expire_at: str) -> Card:
@@ -52,8 +57,9 @@ def renewed(card: Card, expire_at: str) -> Card:
     if card["urls_expire_at"] in {None, expire_at}:
         return card
     image, revision = UUID(card["id"]), card["revision"]
-    signed = {f"{variant}_url": signing.image_url(image, variant, revision) for variant in signing.VARIANTS}
-    return {**card, **signed, "urls_expire_at": urls_expire_at()}
+    signed = {f"{variant}_url": signing.image_url(image, variant, revision) for variant in ("original", "compressed")}
+    srcset = card["srcset"] and signing.srcset(image, signing.widths_of(card["srcset"]), revision)
+    return {**card, **signed, "srcset": srcset, "urls_expire_at": urls_expire_at()}
 
 
 def urls_expire_at() -> str:
@@ -70,7 +76,16 @@ def with_data(card: Card, compressed: bytes) -> Card:
     """The card carrying its small version as a `data:` URI, if that is at most 8 KB: no viewer has to fetch it."""
     if len(compressed) > INLINE_MAX_BYTES:
         return card
-    return {**card, "compressed_data": f"data:image/jpeg;base64,{base64.b64encode(compressed).decode()}"}
+    data = f"data:{card['compressed_type']};base64,{base64.b64encode(compressed).decode()}"
+    return {**card, "compressed_data": data}
+
+
+def _geometry(options: Options) -> dict[str, Any] | None:
+    """How the shown version differs from the original in shape, None when it does not."""
+    if not options.is_edited:
+        return None
+    crop = options.crop and dict(zip(("x", "y", "width", "height"), options.crop, strict=True))
+    return {"crop": crop, "flip": options.flip, "rotation": options.rotation}
 
 
 def _timestamp(moment: datetime) -> str:

@@ -5,6 +5,7 @@ from typing import Any, Literal, TypedDict
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from imgs import cards, notify
@@ -61,6 +62,19 @@ def take_number(gallery_id: int) -> int:
     if row is None:
         raise Gallery.DoesNotExist(f"no gallery {gallery_id}")
     return int(row[0])
+
+
+class Lost(Exception):
+    """The row is not in the state this change starts from: another worker or a person was first."""
+
+
+def change(rows: QuerySet[UploadedImage], gallery_id: int, **values: Any) -> UploadedImage:
+    """Change the one image that `rows` selects and stamp it with the next number. Raises Lost when it selects none."""
+    with transaction.atomic():
+        number = take_number(gallery_id)
+        if not rows.update(seq=number, **values):
+            raise Lost
+        return UploadedImage.objects.get(gallery_id=gallery_id, seq=number)
 
 
 def announce(image: UploadedImage, compressed: bytes = b"") -> None:

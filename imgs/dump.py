@@ -4,6 +4,7 @@ SQLite gives a copy of itself. PostgreSQL gives each table as text, all of them 
 that the program has anyway: no other program is needed, and none whose version must fit.
 """
 
+import json
 import shutil
 import sqlite3
 import tempfile
@@ -25,7 +26,7 @@ SQLITE_FILE = "database.sqlite3"
 IN_USE_SECONDS = 30.0  # whoever holds a table in a gallery that is in use lets go of it sooner
 
 _FILES = """
-SELECT original, original_size, compressed, compressed_size FROM imgs_uploadedimage
+SELECT original, kept_size, compressed, compressed_size, renditions FROM imgs_uploadedimage
 WHERE status <> 'removed'
 """
 
@@ -102,10 +103,12 @@ def is_known(migrations: Migrations) -> bool:
 
 
 def _files(rows: Any) -> Iterator[StoredFile]:
-    for original, original_size, compressed, compressed_size in rows:
-        yield original, original_size
+    for original, kept_size, compressed, compressed_size, renditions in rows:
+        yield original, kept_size
         if compressed:
             yield compressed, compressed_size
+        for rendition in json.loads(renditions):
+            yield rendition["name"], rendition["size"]
 
 
 def _migrate_to(migrations: Migrations) -> None:

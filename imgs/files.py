@@ -1,8 +1,11 @@
 """The stored file behind a capability URL."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from django.core.files.storage import default_storage
+
+from imgs.formats import content_type_of
 from imgs.models import UploadedImage
 from imgs.signing import Capability
 
@@ -30,15 +33,33 @@ def find(capability: Capability) -> StoredFile | None:
     ).first()
     if image is None:
         return None
-    if capability.variant == "original":
-        file, content_type, size = image.original, image.content_type, image.original_size
-        width, height = image.width, image.height
-    else:
-        file, content_type, size = image.compressed, "image/jpeg", image.compressed_size or 0
-        width, height = image.compressed_width or 0, image.compressed_height or 0
-    path = Path(file.path)
+    facts = _facts(image, capability.variant)
+    if facts is None:
+        return None
+    name, width, height = facts
+    path = Path(default_storage.path(name))
     try:
+        size = path.stat().st_size
         content = path.read_bytes() if size <= INLINE_MAX_BYTES else None
     except FileNotFoundError:
         return None  # removed between the row and the file
-    return StoredFile(file.name, path, content_type, size, width, height, image.original_name, content)
+    return StoredFile(name, path, content_type_of(name), size, width, height, _download_name(image, name), content)
+
+
+def _facts(image: UploadedImage, variant: str) -> tuple[str, int, int] | None:
+    """The stored name of a variant, its width and its height."""
+    if variant == "original":
+        return image.original.name, image.width, image.height
+    if variant == "compressed":
+        return image.compressed.name, image.compressed_width or 0, image.compressed_height or 0
+    for rendition in image.renditions:
+        if variant == f"w{rendition['width']}":
+            return rendition["name"], rendition["width"], rendition["height"]
+    return None
+
+
+def _download_name(image: UploadedImage, name: str) -> str:
+    """The name the picture came with, ending as the type says that is handed out."""
+    if content_type_of(name) == image.content_type:
+        return image.original_name
+    return f"{PurePath(image.original_name).stem}{PurePath(name).suffix}"

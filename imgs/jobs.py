@@ -5,39 +5,44 @@ may finish. Every change of state is a conditional update whose row count is che
 """
 
 import itertools
+import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.core.files.storage import default_storage
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from imgs import changes, disk, notify
-from imgs.models import Gallery, UploadedImage
-from imgs.storing import FinishedFile, discard_unless_named
-
-if TYPE_CHECKING:  # web processes decode nothing, so they need no Pillow
-    from imgs.compression import Result
+from imgs import changes, notify
+from imgs.changes import Lost
+from imgs.models import UploadedImage, default_options
+from imgs.options import Options
+from imgs.removal import delete_files
+from imgs.results import Made
+from imgs.storing import stored
 
 LEASE_SECONDS = 3
 ATTEMPTS_MAX = 3
 OLDEST_EVERY = 4
 ORIGINAL_MISSING = "original_missing"
+PROCESSING_FAILED = "processing_failed"
+ORIGINAL_REENCODED = "original_reencoded"
 
 # One statement, because it runs for every hint in every worker: through the ORM it takes five times as long.
 _CLAIM = """
 UPDATE imgs_uploadedimage SET lease_token = %s, lease_until = {lease_end}, attempts = attempts + 1
 WHERE uuid = (
     SELECT uuid FROM imgs_uploadedimage
-    WHERE work <> 'none' AND status = 'queued' AND attempts < %s AND (lease_until IS NULL OR lease_until < {now})
+    WHERE work <> 'none' AND work IN ({works}) AND attempts < %s AND (lease_until IS NULL OR lease_until < {now})
     ORDER BY created_at {direction} LIMIT 1 {lock}
 )
-RETURNING uuid, gallery_id, original, attempts
+RETURNING uuid, gallery_id, original, attempts, work, COALESCE(next_edit, edit)
 """
 _DIALECTS = {
     "postgresql": {
@@ -54,39 +59,46 @@ _DIALECTS = {
 
 Status = UploadedImage.Status
 Work = UploadedImage.Work
+SEEN_FIRST = (Work.THUMBNAIL, Work.EDIT)  # what somebody waits for
+SEEN_LATER = (Work.RENDITIONS,)
 
 log = logging.getLogger(__name__)
 _claims = itertools.count(1)
+_RELEASED = {"lease_token": None, "lease_until": None}
 
 
 @dataclass(frozen=True)
 class Job:
-    """A claimed image: what the worker needs, and the token that proves the claim."""
+    """A claimed image: what the worker owes it, what it needs for that, and the token that proves the claim."""
 
     image: UUID
     gallery_id: int
     token: UUID
     source: Path
     attempt: int
+    work: str
+    options: Options
+
+    @property
+    def mark(self) -> str:
+        """What the names of the files begin with that this claim makes."""
+        return f"{self.image}-{self.token.hex[:8]}"
 
 
-class Lost(Exception):
-    """The row is not in the state this change starts from: another worker or a person was first."""
-
-
-def claim() -> Job | None:
-    """Lease the newest image that waits for a worker, every fourth time the oldest; None when none waits."""
-    direction = "ASC" if next(_claims) % OLDEST_EVERY == 0 else "DESC"
+def claim(works: Sequence[str] = SEEN_FIRST) -> Job | None:
+    """Lease the newest image that is owed one of `works`, every fourth time the oldest; None when there is none."""
+    values = {"direction": "ASC" if next(_claims) % OLDEST_EVERY == 0 else "DESC", "works": _quoted(works)}
+    values |= {name: sql.format(seconds=LEASE_SECONDS) for name, sql in _DIALECTS[connection.vendor].items()}
     token = uuid4()
-    dialect = {name: sql.format(seconds=LEASE_SECONDS) for name, sql in _DIALECTS[connection.vendor].items()}
     lease_token = UploadedImage._meta.get_field("lease_token").get_db_prep_value(token, connection)
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM.format(direction=direction, **dialect), [lease_token, ATTEMPTS_MAX])
+        cursor.execute(_CLAIM.format(**values), [lease_token, ATTEMPTS_MAX])
         claimed = cursor.fetchone()
     if claimed is None:
         return None
-    image, gallery_id, original, attempt = claimed
-    return Job(UUID(str(image)), gallery_id, token, Path(default_storage.path(original)), attempt)
+    image, gallery_id, original, attempt, work, edit = claimed
+    source, options = Path(default_storage.path(original)), default_options().changed(json.loads(edit))
+    return Job(UUID(str(image)), gallery_id, token, source, attempt, work, options)
 
 
 def renew(job: Job) -> bool:
@@ -107,54 +119,49 @@ def retry_later(job: Job) -> None:
     After the last attempt the image fails.
     """
     if job.attempt >= ATTEMPTS_MAX:
-        fail(job, "processing_failed")
+        fail(job, PROCESSING_FAILED)
 
 
-def finish(job: Job, result: "Result", compressed: Path) -> bool:
-    """Store the small version, make the image ready and show it to viewers.
+def finish(job: Job, made: Made) -> bool:
+    """Store what was made and show it to viewers; what is still owed is queued.
 
     False, with nothing left behind, when the lease was lost to another worker or the image was removed.
     """
-    data = compressed.read_bytes()
-    name = default_storage.save(f"compressed/{job.image}-{job.token.hex[:8]}.jpg", FinishedFile(compressed))
+    if job.work == Work.RENDITIONS and not made.renditions:
+        return bool(_held(job).update(work=Work.NONE, **_RELEASED))
+    inline = made.inline()
     try:
-        image = _change(
-            _held(job),
-            job.gallery_id,
-            status=Status.READY,
-            work=Work.NONE,
-            compressed=name,
-            compressed_size=len(data),
-            width=result.width,
-            height=result.height,
-            compressed_width=result.compressed_width,
-            compressed_height=result.compressed_height,
-            lease_token=None,
-            lease_until=None,
-            error_code="",
-        )
+        with stored(job.image, made.files(job.mark)) as names, transaction.atomic():
+            image = _finish(job, made.values(names, job.mark))
     except Lost:
-        discard_unless_named(name, job.image)
         return False
-    except BaseException:
-        discard_unless_named(name, job.image)
-        raise
-    changes.announce(image, data)
+    changes.announce(image, inline)
+    if image.work != Work.NONE:
+        transaction.on_commit(notify.workers, robust=True)
     return True
 
 
 def fail(job: Job, code: str) -> bool:
-    """End the job without a result and tell viewers why; False when the lease was lost."""
-    return _fail(_held(job), job.gallery_id, code)
+    """End the job without a result, and tell viewers why when they wait for one; False when the lease was lost.
+
+    An image that is shown stays as it is, without the renditions or the edit that it was owed.
+    """
+    if job.work == Work.THUMBNAIL:
+        return _fail(_held(job), job.gallery_id, code)
+    return _forgo(_held(job), job.gallery_id, job.work, code)
 
 
 def give_up() -> int:
-    """Fail every image whose last attempt was never ended, as when each worker that took it died. Returns how many."""
-    stuck = list(_claimable().filter(attempts__gte=ATTEMPTS_MAX).values_list("pk", "gallery_id")[:100])
-    return sum(
-        _fail(_claimable().filter(pk=pk, attempts__gte=ATTEMPTS_MAX), gallery_id, "processing_failed")
-        for pk, gallery_id in stuck
-    )
+    """End every job whose last attempt was never ended, as when each worker that took it died. Returns how many."""
+    stuck = _claimable().filter(attempts__gte=ATTEMPTS_MAX)
+    given_up = 0
+    for pk, gallery_id, work in list(stuck.values_list("pk", "gallery_id", "work")[:100]):
+        rows = stuck.filter(pk=pk, work=work)
+        if work == Work.THUMBNAIL:
+            given_up += _fail(rows, gallery_id, PROCESSING_FAILED)
+        else:
+            given_up += _forgo(rows, gallery_id, work, PROCESSING_FAILED)
+    return given_up
 
 
 def retry(image: UploadedImage) -> bool:
@@ -163,16 +170,35 @@ def retry(image: UploadedImage) -> bool:
 
 
 def redo(image: UploadedImage) -> bool:
-    """Have a ready image compressed again, because its small version was lost; False when that is not its own any more.
+    """Have a ready image compressed again, because a file made of it was lost; False when it has others by now.
 
-    What is left of the small version is deleted, and its URLs end: browsers may have kept what they got under them.
+    What is left of those files is deleted, and their URLs end: browsers may have kept what they got under them.
     """
-    name = image.compressed.name
-    ready = UploadedImage.objects.filter(pk=image.pk, status=Status.READY, compressed=name)
-    values = {"compressed": "", "compressed_size": None, "revision": F("revision") + 1}
-    if not _queue_again(ready, image.gallery_id, **values):
+    ready = UploadedImage.objects.filter(
+        pk=image.pk, status=Status.READY, compressed=image.compressed.name, renditions=image.renditions
+    )
+    values = {"compressed": "", "compressed_size": None, "renditions": [], "renditions_size": 0, "next_edit": None}
+    with transaction.atomic():
+        if not _queue_again(ready, image.gallery_id, revision=F("revision") + 1, **values):
+            return False
+        delete_files([name for name in image.file_names if name != image.original.name])
+    return True
+
+
+def edit(image: UploadedImage, revision: int, options: Options) -> bool:
+    """Have the shown version of `revision` made anew by other options; it stays until the new one is there.
+
+    False when the image has another revision by now, is not shown, or waits for another edit.
+    """
+    shown = UploadedImage.objects.filter(pk=image.pk, revision=revision, status=Status.READY).exclude(work=Work.EDIT)
+    try:
+        changed = changes.change(
+            shown, image.gallery_id, work=Work.EDIT, next_edit=options.as_json(), attempts=0, **_RELEASED
+        )
+    except Lost:
         return False
-    transaction.on_commit(lambda: _delete_files([name]), robust=True)
+    changes.announce(changed)
+    transaction.on_commit(notify.workers, robust=True)
     return True
 
 
@@ -183,19 +209,6 @@ def write_off(image: UploadedImage) -> bool:
     return _fail(present.exclude(known), image.gallery_id, ORIGINAL_MISSING, revision=F("revision") + 1)
 
 
-def remove(image: UploadedImage) -> bool:
-    """Take an image off every screen, then delete its files; False when it was gone already.
-
-    The row stays as a tombstone for as long as a client may catch up past it. This works on a full disk, too.
-    """
-    try:
-        return _remove(image)
-    except DatabaseError as error:
-        if not (disk.is_full(error) and disk.release_reserve()):
-            raise
-        return _remove(image)
-
-
 def queue_facts() -> dict[str, Any]:
     """How many images wait or are worked on, and when the oldest of them was uploaded (None when there is none)."""
     owed = UploadedImage.objects.filter(status=Status.QUEUED).exclude(work=Work.NONE)
@@ -203,47 +216,42 @@ def queue_facts() -> dict[str, Any]:
     return {"length": owed.count(), "oldest": oldest}
 
 
-def _remove(image: UploadedImage) -> bool:
-    present = UploadedImage.objects.filter(pk=image.pk).exclude(status=Status.REMOVED)
-    try:
-        with transaction.atomic():
-            tombstone = _change(
-                present, image.gallery_id, status=Status.REMOVED, work=Work.NONE, lease_token=None, lease_until=None
-            )
-            _bury(tombstone.gallery_id, tombstone.seq - changes.REPLAY_MAX)
-    except Lost:
-        return False
-    changes.announce(tombstone)
-    names = [name for name in (tombstone.original.name, tombstone.compressed.name) if name]
-    transaction.on_commit(lambda: _delete_files(names), robust=True)
-    return True
+def _finish(job: Job, values: dict[str, Any]) -> UploadedImage:
+    before = _held(job).first()
+    if before is None:
+        raise Lost
+    values |= {"status": Status.READY, "work": Work.NONE, "attempts": 0, "error_code": ""}
+    if job.work == Work.THUMBNAIL:
+        values["work"] = Work.RENDITIONS
+    if job.work == Work.EDIT:
+        values |= {"edit": F("next_edit"), "next_edit": None, "revision": F("revision") + 1}
+    if "notes" in values and "original" not in values:  # the original was made over by an earlier job
+        values["notes"] += [note for note in before.notes if note == ORIGINAL_REENCODED]
+    image = changes.change(_held(job), job.gallery_id, **values, **_RELEASED)
+    delete_files([name for name in before.file_names if name not in image.file_names])
+    return image
 
 
 def _claimable() -> QuerySet[UploadedImage]:
     free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
-    return UploadedImage.objects.filter(free, status=Status.QUEUED).exclude(work=Work.NONE)
+    return UploadedImage.objects.filter(free).exclude(work=Work.NONE)
 
 
 def _held(job: Job) -> QuerySet[UploadedImage]:
-    return UploadedImage.objects.filter(pk=job.image, lease_token=job.token, status=Status.QUEUED)
+    return UploadedImage.objects.filter(pk=job.image, lease_token=job.token, work=job.work)
 
 
 def _lease_end() -> Any:
     return Now() + timedelta(seconds=LEASE_SECONDS)
 
 
-def _change(rows: QuerySet[UploadedImage], gallery_id: int, **values: Any) -> UploadedImage:
-    """Change the one image that `rows` selects and stamp it with the next number. Raises Lost when it selects none."""
-    with transaction.atomic():
-        number = changes.take_number(gallery_id)
-        if not rows.update(seq=number, **values):
-            raise Lost
-        return UploadedImage.objects.get(gallery_id=gallery_id, seq=number)
+def _quoted(works: Sequence[str]) -> str:
+    return ", ".join(f"'{work}'" for work in works)
 
 
 def _queue_again(rows: QuerySet[UploadedImage], gallery_id: int, **values: Any) -> bool:
     try:
-        image = _change(
+        image = changes.change(
             rows, gallery_id, status=Status.QUEUED, work=Work.THUMBNAIL, attempts=0, error_code="", **values
         )
     except Lost:
@@ -254,9 +262,9 @@ def _queue_again(rows: QuerySet[UploadedImage], gallery_id: int, **values: Any) 
 
 
 def _fail(rows: QuerySet[UploadedImage], gallery_id: int, code: str, **values: Any) -> bool:
-    values |= {"status": Status.FAILED, "work": Work.NONE, "error_code": code}
+    values |= {"status": Status.FAILED, "work": Work.NONE, "error_code": code, "next_edit": None}
     try:
-        image = _change(rows, gallery_id, lease_token=None, lease_until=None, **values)
+        image = changes.change(rows, gallery_id, **values, **_RELEASED)
     except Lost:
         return False
     log.warning("a picture failed", extra={"image": str(image.pk), "code": code, "original_name": image.original_name})
@@ -264,13 +272,17 @@ def _fail(rows: QuerySet[UploadedImage], gallery_id: int, code: str, **values: A
     return True
 
 
-def _bury(gallery_id: int, floor: int) -> None:
-    """Drop tombstones up to number `floor`; nobody who is that far behind catches up by changes."""
-    if UploadedImage.objects.filter(gallery_id=gallery_id, status=Status.REMOVED, seq__lte=floor).delete()[0]:
-        Gallery.objects.filter(pk=gallery_id, floor__lt=floor).update(floor=floor)
-
-
-def _delete_files(names: list[str]) -> None:
-    for name in names:
-        default_storage.delete(name)
-    disk.keep_reserve()
+def _forgo(rows: QuerySet[UploadedImage], gallery_id: int, work: str, code: str) -> bool:
+    """Leave a shown image without what it was still owed; viewers hear of it when that was an edit."""
+    if work == Work.RENDITIONS:
+        ended = bool(rows.update(work=Work.NONE, **_RELEASED))
+    else:
+        try:
+            image = changes.change(rows, gallery_id, work=Work.RENDITIONS, attempts=0, next_edit=None, **_RELEASED)
+        except Lost:
+            return False
+        changes.announce(image)
+        ended = True
+    if ended:
+        log.warning("a picture goes without", extra={"work": work, "code": code})
+    return ended

@@ -3,12 +3,14 @@
 import secrets
 import uuid
 
+from django.conf import settings
 from django.core.validators import slug_re
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from imgs import signing
+from imgs.options import Options
 
 
 def new_epoch() -> str:
@@ -44,6 +46,13 @@ def gallery_named(slug: str) -> Gallery:
     return Gallery.objects.get(slug=slug)
 
 
+def default_options() -> Options:
+    """What is made of a picture when nobody chose anything."""
+    return Options(
+        width=settings.THUMBNAIL_WIDTH, quality=settings.THUMBNAIL_QUALITY, max_pixels=settings.UPLOAD_MAX_PIXELS
+    )
+
+
 class UploadedImage(models.Model):
     """One uploaded picture. `position` orders the gallery for good; `seq` is the number of its last visible change."""
 
@@ -77,7 +86,9 @@ class UploadedImage(models.Model):
 
     original_name = models.CharField(_("name"), max_length=255)
     original_size = models.PositiveBigIntegerField(help_text=_("bytes, as received"))
+    kept_size = models.PositiveBigIntegerField(default=0, help_text=_("bytes of the original as it is kept"))
     compressed_size = models.PositiveBigIntegerField(null=True, blank=True, help_text=_("bytes"))
+    renditions_size = models.PositiveBigIntegerField(default=0, help_text=_("bytes, all together"))
     original = models.FileField(max_length=200)
     compressed = models.FileField(max_length=200, blank=True)
     width = models.PositiveIntegerField(help_text=_("pixels, upright"))
@@ -85,10 +96,15 @@ class UploadedImage(models.Model):
     compressed_width = models.PositiveIntegerField(null=True, blank=True)
     compressed_height = models.PositiveIntegerField(null=True, blank=True)
     content_type = models.CharField(max_length=50)
+    compressed_type = models.CharField(max_length=50, default="image/jpeg")
+    renditions = models.JSONField(default=list, blank=True)
+    notes = models.JSONField(default=list, blank=True)
     sha256 = models.CharField(max_length=64)
+    is_duplicate = models.BooleanField(_("duplicate"), default=False)
     placeholder = models.CharField(max_length=100, blank=True)
 
     edit = models.JSONField(default=dict, blank=True)
+    next_edit = models.JSONField(null=True, blank=True)
     revision = models.PositiveIntegerField(default=1)
     owner = models.CharField(max_length=32)
     upload_key = models.UUIDField(null=True, blank=True)
@@ -113,6 +129,7 @@ class UploadedImage(models.Model):
         ]
         indexes = [
             models.Index("created_at", condition=~models.Q(work="none"), name="image_owed_work"),
+            models.Index("gallery", "sha256", name="image_same_bytes"),
         ]
 
     def __str__(self) -> str:
@@ -134,6 +151,24 @@ class UploadedImage(models.Model):
         if self.compressed_size is None:
             return None
         return round(100 * (1 - self.compressed_size / self.original_size), 2)
+
+    @property
+    def options(self) -> Options:
+        """What the shown version is made by."""
+        return default_options().changed(self.edit)
+
+    @property
+    def file_names(self) -> list[str]:
+        """Every stored file that belongs to the image."""
+        names = [self.original.name, self.compressed.name, *(rendition["name"] for rendition in self.renditions)]
+        return [name for name in names if name]
+
+    @property
+    def srcset(self) -> str | None:
+        """Fresh capability URLs of all renditions with their widths, once there are any."""
+        if self.status != self.Status.READY or not self.renditions:
+            return None
+        return signing.srcset(self.uuid, [rendition["width"] for rendition in self.renditions], self.revision)
 
     @property
     def original_url(self) -> str | None:

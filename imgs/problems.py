@@ -84,6 +84,16 @@ def conflict() -> Problem:
     return Problem("conflict", HTTPStatus.CONFLICT, _("This upload was already used for another picture."))
 
 
+def stale_revision() -> Problem:
+    """An edit of a revision that is not the present one, or of a picture that waits for another edit."""
+    return Problem("conflict", HTTPStatus.CONFLICT, _("This picture was changed meanwhile. Look at it again."))
+
+
+def forbidden() -> Problem:
+    """Somebody else's picture."""
+    return Problem("forbidden", HTTPStatus.FORBIDDEN, _("Only who added this picture may change it."))
+
+
 def too_large(max_bytes: int) -> Problem:
     """A file over `max_bytes`."""
     return Problem(

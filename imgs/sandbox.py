@@ -17,12 +17,15 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process, resource_tracker
 from pathlib import Path
+from typing import Any, TypeVar
 
 from pebble import CONSTS, ProcessExpired, ProcessPool
 
-from imgs.compression import CompressionError, Options, Result, compress
+from imgs.compression import CompressionError
+from imgs.options import Options
 
-Work = Callable[[Path, Path, Options], Result]
+T = TypeVar("T")
+Work = Callable[[Path, Path, Options], T]
 
 PICTURES_PER_CHILD = 500  # then a fresh one: whatever leaks, leaks for a while only
 
@@ -45,15 +48,15 @@ class Limits:
 class Sandbox:
     """A pool of `children` processes (default: one per CPU) for one event loop. `start` it before use, `stop` it after.
 
-    `work` is what a child runs for one picture; it must be importable by the child.
+    With `niceness` they leave the CPU to others, as far as the operating system knows how (0 to 19).
     """
 
-    def __init__(self, children: int | None = None, *, limits: Limits | None = None, work: Work = compress) -> None:
+    def __init__(self, children: int | None = None, *, limits: Limits | None = None, niceness: int = 0) -> None:
         self._children = children or os.cpu_count() or 1
         self._limits = limits or Limits()
-        self._work = work
+        self._niceness = niceness
         self._idle_children = asyncio.Semaphore(self._children)
-        self._at_work: set[Future[Result]] = set()
+        self._at_work: set[Future[Any]] = set()
         self._started = False
         self._pool: ProcessPool | None = None
 
@@ -68,24 +71,24 @@ class Sandbox:
         pool, self._pool = self._pool, None
         _end(pool, self._at_work)
 
-    async def compress(self, source: Path, target: Path, options: Options) -> Result:
-        """Run `compression.compress` in a child as soon as one is idle. Cancelling this kills the child at work.
+    async def run(self, work: Work[T], source: Path, folder: Path, options: Options) -> T:
+        """Run `work` on the picture in `source` in a child as soon as one is idle; what it makes goes into `folder`.
 
-        Raises what that raises, CompressionError too_complex when the picture hits a limit of memory or time, and
-        ChildDied.
+        `work` must be importable by the child. Cancelling this kills the child at work. Raises what `work` raises,
+        CompressionError too_complex when the picture hits a limit of memory or time, and ChildDied.
         """
         async with self._idle_children:
             try:
-                return await self._run(source, target, options)
+                return await self._run(work, source, folder, options)
             except BrokenProcessPool:  # somebody killed an idle child; the picture was not at fault
                 pass
             try:
-                return await self._run(source, target, options)
+                return await self._run(work, source, folder, options)
             except BrokenProcessPool as error:
                 raise ChildDied(str(error)) from None
 
-    async def _run(self, source: Path, target: Path, options: Options) -> Result:
-        future = await self._schedule(source, target, options)
+    async def _run(self, work: Work[T], source: Path, folder: Path, options: Options) -> T:
+        future = await self._schedule(work, source, folder, options)
         ended = asyncio.Event()
         wake = asyncio.get_running_loop().call_soon_threadsafe
         future.add_done_callback(lambda _future: wake(ended.set))
@@ -103,19 +106,19 @@ class Sandbox:
             future.cancel()  # when it isn't done, this kills the child
         return _result(future)
 
-    async def _schedule(self, source: Path, target: Path, options: Options) -> Future[Result]:
+    async def _schedule(self, work: Work[T], source: Path, folder: Path, options: Options) -> Future[T]:
         if self._started and self._pool and not self._pool.active:
             await self._close_pool()
         if not self._started:
             raise ChildDied("the sandbox is not running")
         pool = self._pool or self._open_pool()
         try:
-            return pool.schedule(_run_limited, (self._work, self._limits.cpu_seconds, source, target, options))
+            return pool.schedule(_run_limited, (work, self._limits.cpu_seconds, source, folder, options))
         except RuntimeError as error:  # it broke this very moment
             raise BrokenProcessPool(str(error)) from None
 
     def _open_pool(self) -> ProcessPool:
-        self._pool = _new_pool(self._children, self._limits.memory_bytes)
+        self._pool = _new_pool(self._children, self._limits.memory_bytes, self._niceness)
         with _deaf():
             if not self._pool.active:  # asking starts it
                 raise BrokenProcessPool("the children do not start")
@@ -126,7 +129,7 @@ class Sandbox:
         await asyncio.to_thread(_end, pool, set(self._at_work))
 
 
-def _end(pool: ProcessPool | None, at_work: set[Future[Result]]) -> None:
+def _end(pool: ProcessPool | None, at_work: set[Future[Any]]) -> None:
     """Kill a pool's children, in about 200 ms, and cancel what they were at."""
     if pool is not None:
         pool.stop()  # type: ignore[no-untyped-call]
@@ -135,7 +138,7 @@ def _end(pool: ProcessPool | None, at_work: set[Future[Result]]) -> None:
         future.cancel()
 
 
-def _result(future: Future[Result]) -> Result:
+def _result(future: Future[T]) -> T:
     try:
         return future.result()
     except MemoryError:
@@ -148,14 +151,14 @@ def _result(future: Future[Result]) -> Result:
         raise ChildDied("the sandbox was stopped") from None
 
 
-def _new_pool(children: int, memory_bytes: int) -> ProcessPool:
+def _new_pool(children: int, memory_bytes: int, niceness: int) -> ProcessPool:
     context = get_context("forkserver")  # a plain fork would inherit the listening socket and a copy of everything
     context.set_forkserver_preload([__name__])
     return ProcessPool(
         max_workers=children,
         max_tasks=PICTURES_PER_CHILD,
         initializer=_prepare_child,
-        initargs=(memory_bytes,),
+        initargs=(memory_bytes, niceness),
         context=context,
     )
 
@@ -173,8 +176,9 @@ def _deaf() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _prepare_child(memory_bytes: int) -> None:
+def _prepare_child(memory_bytes: int, niceness: int) -> None:
     _die_with_parent()
+    os.nice(niceness)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError, ValueError):  # macOS knows no limit on memory
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
@@ -192,12 +196,12 @@ def _die_with_parent() -> None:
     fcntl.fcntl(parent.sentinel, fcntl.F_SETFL, flags | os.O_ASYNC)  # SIGIO: it ends who does not handle it
 
 
-def _run_limited(work: Work, cpu_seconds: int, source: Path, target: Path, options: Options) -> Result:
+def _run_limited(work: Work[T], cpu_seconds: int, source: Path, folder: Path, options: Options) -> T:
     """In the child: the limit on CPU time counts from its start, so each picture gets what was used plus its own."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     _soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (int(usage.ru_utime + usage.ru_stime) + 1 + cpu_seconds, hard))
     try:
-        return work(source, target, options)
+        return work(source, folder, options)
     finally:
         resource.setrlimit(resource.RLIMIT_CPU, (hard, hard))

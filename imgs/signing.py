@@ -3,6 +3,8 @@
 Time is the database's, so that a machine whose clock is wrong makes URLs that all others accept.
 """
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -14,7 +16,8 @@ from imgs.clock import clock
 
 SALT = "dinding.image"
 STEP_SECONDS = max(1, min(300, settings.SIGNED_URL_SECONDS // 12))
-VARIANTS = frozenset({"original", "compressed"})
+VARIANT = re.compile(r"original|compressed|w[1-9]\d{0,4}")  # w640: the rendition of that width
+DESCRIPTOR = re.compile(r" (\d+)w")
 
 
 class Forged(Exception):
@@ -51,6 +54,16 @@ def image_url(image: UUID, variant: str, revision: int) -> str:
     return f"/image/{SIGNER.sign(f'{image.hex}.{variant}.{revision}')}/"
 
 
+def srcset(image: UUID, widths: Iterable[int], revision: int) -> str:
+    """The URLs of the renditions with these widths, as an <img> takes them."""
+    return ", ".join(f"{image_url(image, f'w{width}', revision)} {width}w" for width in widths)
+
+
+def widths_of(srcset: str) -> list[int]:
+    """The widths that a `srcset` names."""
+    return [int(width) for width in DESCRIPTOR.findall(srcset)]
+
+
 def urls_expire_at() -> datetime:
     """When a URL made now stops working."""
     stamp = int(clock.now()) // STEP_SECONDS * STEP_SECONDS
@@ -71,7 +84,7 @@ def read(signed_data: str) -> Capability:
     except (signing.BadSignature, ValueError, IndexError) as error:
         raise Forged from error
     now = clock.now()
-    if variant not in VARIANTS or stamp > now + STEP_SECONDS:
+    if not VARIANT.fullmatch(variant) or stamp > now + STEP_SECONDS:
         raise Forged
     if now >= capability.expires_at:
         raise Expired

@@ -1,13 +1,14 @@
 """Files on their way into storage: moved into place whole, and taken away again when no row names them."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
 from django.core.files import File
 from django.core.files.storage import default_storage
 from django.db import DatabaseError
-from django.db.models import Q
 
 from imgs.models import UploadedImage
 
@@ -25,6 +26,23 @@ class FinishedFile(File):  # type: ignore[type-arg]
         return str(self.name)
 
 
+@contextmanager
+def stored(image: UUID, files: dict[str, Path]) -> Iterator[dict[str, str]]:
+    """Move finished files into storage under the wanted names; the names they got, for a row that is about to say them.
+
+    When the block raises they are taken away again. Raises OSError when there is no room for all of them.
+    """
+    names: dict[str, str] = {}
+    try:
+        for wanted, path in files.items():
+            names[wanted] = default_storage.save(wanted, FinishedFile(path))
+        yield names
+    except BaseException:
+        for name in names.values():
+            discard_unless_named(name, image)
+        raise
+
+
 def discard_unless_named(name: str, image: UUID) -> None:
     """Delete a stored file, unless the row of `image` names it.
 
@@ -32,7 +50,8 @@ def discard_unless_named(name: str, image: UUID) -> None:
     asked, the file stays: one left over is better than a row without its file.
     """
     try:
-        named = UploadedImage.objects.filter(Q(original=name) | Q(compressed=name), pk=image).exists()
+        row = UploadedImage.objects.filter(pk=image).first()
+        named = row is not None and name in row.file_names
     except DatabaseError:
         log.warning("a file may be left over", extra={"file": name})
     else:

@@ -61,15 +61,14 @@ def qr_code(request: HttpRequest, slug: str) -> HttpResponse:
 def upload(request: HttpRequest) -> HttpResponse:
     """Take one picture: 202 with its card, or a problem."""
     try:
-        return JsonResponse(
-            {"image": receive(request, request.POST.get("gallery") or DEFAULT_GALLERY)}, status=HTTPStatus.ACCEPTED
-        )
+        answer = receive(request, request.POST.get("gallery") or DEFAULT_GALLERY)
+        return JsonResponse(answer, status=HTTPStatus.ACCEPTED)
     except problems.Problem as problem:
         return refuse(request, problem)
 
 
-def receive(request: HttpRequest, slug: str) -> cards.Card:
-    """The card of the picture in the form of `request`. Raises a Problem."""
+def receive(request: HttpRequest, slug: str) -> dict[str, Any]:
+    """The answer to the form of `request`: its picture's card, and whether it was there already. Raises a Problem."""
     owner = visitors.owner_of(request)
     visitors.check_upload_rate(request, owner)
     form = UploadForm(request.POST, request.FILES)
@@ -77,7 +76,7 @@ def receive(request: HttpRequest, slug: str) -> cards.Card:
         raise form.problem()
     try:
         target = gallery_named(slug)
-        image = intake.accept(form.cleaned_data["image"], target, owner, form.cleaned_data["key"])
+        accepted = intake.accept(form.cleaned_data["image"], target, owner, form.cleaned_data["key"], form.options)
     except Gallery.DoesNotExist:
         raise problems.not_found() from None
     except (DatabaseError, OSError) as error:
@@ -86,7 +85,8 @@ def receive(request: HttpRequest, slug: str) -> cards.Card:
         log.error("an upload could not be kept", extra={"error": f"{type(error).__name__}: {error}"})
         raise problems.unavailable() from error
     metrics.uploads.inc()
-    return cards.card(image)
+    image = cards.card(accepted.image)
+    return {"image": image, "duplicate": True} if accepted.was_there else {"image": image}
 
 
 def refuse(request: HttpRequest, problem: problems.Problem, **facts: str) -> HttpResponse:
@@ -164,5 +164,6 @@ def page_config(request: HttpRequest, shown: Gallery) -> dict[str, Any]:
         "max_bytes": settings.UPLOAD_MAX_BYTES,
         "max_pixels": settings.UPLOAD_MAX_PIXELS,
         "thumbnail_width": settings.THUMBNAIL_WIDTH,
+        "thumbnail_quality": settings.THUMBNAIL_QUALITY,
         "language": get_language(),
     }

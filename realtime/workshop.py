@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import os
+import shutil
 import time
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,13 +16,17 @@ from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError
 
 from imgs import jobs
-from imgs.compression import CompressionError, Options
+from imgs.compression import CompressionError, compress, edit, render
 from imgs.disk import is_full
+from imgs.jobs import Job
+from imgs.models import UploadedImage
 from imgs.outages import Outage
+from imgs.results import Made
 from imgs.sandbox import ChildDied, Sandbox
 from realtime.threads import in_database
 
 RENEW_SECONDS = jobs.LEASE_SECONDS / 3
+NICENESS = 10
 FULL_DISK_SECONDS = 2.0  # without claiming, after the disk had no room; the next attempt tells whether it has
 
 T = TypeVar("T")
@@ -32,20 +38,32 @@ class LeaseLost(Exception):
     """Another worker holds the image now, or it was removed."""
 
 
+@dataclass(frozen=True)
+class Lane:
+    """Children for some kinds of work, so that what can wait never keeps a child from what somebody waits for."""
+
+    works: Sequence[str]
+    children: int
+    sandbox: Sandbox
+    running: set[asyncio.Task[None]] = field(default_factory=set)
+
+
 class Workshop:
-    """Claims images, has children compress them that can be killed, and finishes them while it holds their leases."""
+    """Claims images, has children work on them that can be killed, and finishes them while it holds their leases."""
 
     def __init__(self, children: int | None = None) -> None:
-        self._children = children or os.cpu_count() or 1
-        self._sandbox = Sandbox(self._children)
-        self._options = Options(settings.THUMBNAIL_WIDTH, settings.THUMBNAIL_QUALITY, settings.UPLOAD_MAX_PIXELS)
-        self._running: set[asyncio.Task[None]] = set()
+        children = children or os.cpu_count() or 1
+        later = max(1, children // 2)
+        self._lanes = (
+            Lane(jobs.SEEN_FIRST, children, Sandbox(children)),
+            Lane(jobs.SEEN_LATER, later, Sandbox(later, niceness=NICENESS)),
+        )
         self._fills: set[asyncio.Task[None]] = set()
         self._claiming = asyncio.Lock()
         self._database = Outage(log, "the database")
         self._room = Outage(log, "room on the disk")
         self._no_room_until = 0.0  # by time.monotonic()
-        self._owed: set[jobs.Job] = set()  # to be handed back as soon as the database has room for that
+        self._owed: set[Job] = set()  # to be handed back as soon as the database has room for that
         self._open = True
 
     async def fill(self) -> None:
@@ -53,37 +71,44 @@ class Workshop:
         try:
             async with self._claiming:
                 await self.hand_back_owed()
-                while self._open and len(self._running) < self._children and time.monotonic() > self._no_room_until:
-                    job = await in_database(jobs.claim)
-                    self._database.over()
-                    if job is None:
-                        return
-                    if not self._open:  # the stop came while the claim was under way
-                        await in_database(jobs.hand_back, job)
-                        return
-                    task = asyncio.create_task(self._work(job))
-                    self._running.add(task)
-                    task.add_done_callback(self._running.discard)
+                for lane in self._lanes:
+                    while self._may_claim(lane):
+                        job = await in_database(jobs.claim, lane.works)
+                        self._database.over()
+                        if job is None:
+                            break
+                        if not self._open:  # the stop came while the claim was under way
+                            await in_database(jobs.hand_back, job)
+                            return
+                        task = asyncio.create_task(self._work(lane, job))
+                        lane.running.add(task)
+                        task.add_done_callback(lane.running.discard)
         except DatabaseError as error:
             (self._room if is_full(error) else self._database).noticed(error)
 
+    def _may_claim(self, lane: Lane) -> bool:
+        return self._open and len(lane.running) < lane.children and time.monotonic() > self._no_room_until
+
     def start(self) -> None:
         """Start the children."""
-        self._sandbox.start()
+        for lane in self._lanes:
+            lane.sandbox.start()
 
     async def stop(self, seconds: float) -> None:
         """Claim no more; let what runs finish for `seconds`, then hand it back; end the children."""
         self._open = False
         async with self._claiming:
             pass  # a claim under way ends first
-        if self._running:
-            _done, late = await asyncio.wait(self._running, timeout=seconds)
+        running = [task for lane in self._lanes for task in lane.running]
+        if running:
+            _done, late = await asyncio.wait(running, timeout=seconds)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
         with suppress(DatabaseError):
             await self.hand_back_owed()
-        self._sandbox.stop()
+        for lane in self._lanes:
+            lane.sandbox.stop()
 
     async def hand_back_owed(self) -> None:
         """Hand back what could not be handed back before. Raises a database error when it still can't."""
@@ -91,10 +116,10 @@ class Workshop:
             await in_database(jobs.hand_back, job)
             self._owed.discard(job)
 
-    async def _work(self, job: jobs.Job) -> None:
+    async def _work(self, lane: Lane, job: Job) -> None:
         """Bring one job to an end, whatever happens, and look for the next."""
         try:
-            await self._compress(job)
+            await self._do(lane.sandbox, job)
             self._room.over()
         except asyncio.CancelledError:
             await asyncio.shield(in_database(jobs.hand_back, job))
@@ -105,20 +130,18 @@ class Workshop:
             await self._end_attempt(job, error)
         asyncio.get_running_loop().call_soon(self._look_again)
 
-    async def _compress(self, job: jobs.Job) -> None:
-        target = Path(settings.FILE_UPLOAD_TEMP_DIR) / f"{job.token.hex}.jpg"
+    async def _do(self, sandbox: Sandbox, job: Job) -> None:
         try:
-            result = await self._under_lease(job, self._sandbox.compress(job.source, target, self._options))
-            await self._under_lease(job, in_database(jobs.finish, job, result, target))  # a lock may be waited for
+            with workplace(job) as folder:
+                made = await self._under_lease(job, _made(sandbox, job, folder))
+                await self._under_lease(job, in_database(jobs.finish, job, made))  # a lock may be waited for
         except CompressionError as error:
             await in_database(jobs.fail, job, error.code)
         except ChildDied:
             log.warning("a child died over a picture", extra={"image": str(job.image), "attempt": job.attempt})
             await in_database(jobs.retry_later, job)
-        finally:
-            target.unlink(missing_ok=True)
 
-    async def _under_lease(self, job: jobs.Job, step: Coroutine[Any, Any, T]) -> T:
+    async def _under_lease(self, job: Job, step: Coroutine[Any, Any, T]) -> T:
         """Await a step of the job and hold the lease meanwhile. Raises LeaseLost, with the step cancelled."""
         work = asyncio.ensure_future(step)
         try:
@@ -131,7 +154,7 @@ class Workshop:
         finally:
             work.cancel()
 
-    async def _end_attempt(self, job: jobs.Job, error: Exception) -> None:
+    async def _end_attempt(self, job: Job, error: Exception) -> None:
         """Count the attempt against the picture, unless the disk had no room or the database did not do its part."""
         if is_full(error) or isinstance(error, (OperationalError, InterfaceError)):
             if is_full(error):
@@ -152,3 +175,23 @@ class Workshop:
             task = asyncio.create_task(self.fill())
             self._fills.add(task)
             task.add_done_callback(self._fills.discard)
+
+
+@contextmanager
+def workplace(job: Job) -> Iterator[Path]:
+    """A folder beside the media for what a child makes of a picture, gone when the block ends."""
+    folder = Path(settings.FILE_UPLOAD_TEMP_DIR) / f"{job.token.hex}.made"
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _made(sandbox: Sandbox, job: Job, folder: Path) -> Made:
+    """What a child makes for a job."""
+    if job.work == UploadedImage.Work.RENDITIONS:
+        return Made(folder, renditions=await sandbox.run(render, job.source, folder, job.options))
+    if job.work == UploadedImage.Work.EDIT:
+        return Made(folder, *await sandbox.run(edit, job.source, folder, job.options))
+    return Made(folder, await sandbox.run(compress, job.source, folder, job.options))

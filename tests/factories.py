@@ -1,24 +1,50 @@
 """Small makers of what tests start from."""
 
 import io
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
+from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from PIL import Image
 
 from imgs import intake, jobs
-from imgs.compression import Options, compress
+from imgs.compression import compress, edit, render
 from imgs.models import Gallery, UploadedImage
+from imgs.results import Made
+
+_numbers = count(1)
 
 
 @cache
-def picture(width: int = 320, height: int = 200, format: str = "JPEG", color: str = "teal") -> bytes:
+def plain(width: int = 320, height: int = 200, format: str = "JPEG", color: str = "teal") -> bytes:
     """The bytes of a picture of one colour."""
     buffer = io.BytesIO()
     Image.new("RGB", (width, height), color).save(buffer, format)
     return buffer.getvalue()
+
+
+def picture(width: int = 320, height: int = 200, format: str = "JPEG", color: str = "teal") -> bytes:
+    """The bytes of a picture of one colour, other ones each time: the same twice would be taken for a duplicate."""
+    return another(plain(width, height, format, color))
+
+
+def another(content: bytes) -> bytes:
+    """The same picture in other bytes: with a resolution of its own, which stays when the original is cleaned."""
+    number = next(_numbers).to_bytes(4, "big")
+    if content.startswith(b"\xff\xd8\xff\xe0"):
+        return content[:14] + number + content[18:]
+    if content.startswith(b"\x89PNG"):
+        chunk = b"pHYs" + number + number + b"\0"
+        return content[:33] + b"\0\0\0\x09" + chunk + zlib.crc32(chunk).to_bytes(4, "big") + content[33:]
+    return content + number
 
 
 def uploaded_file(content: bytes | None = None, name: str = "photo.jpg") -> TemporaryUploadedFile:
@@ -36,16 +62,35 @@ def upload(gallery: Gallery, content: bytes | None = None, name: str = "photo.jp
     key: UUID | None = values.get("key")
     file = uploaded_file(content, name)
     try:
-        return intake.accept(file, gallery, owner, key)
+        return intake.accept(file, gallery, owner, key, values.get("options")).image
     finally:
         file.close()
 
 
-def work_off(tmp_path: Any) -> UploadedImage | None:
+def work_off(works: Sequence[str] = jobs.SEEN_FIRST) -> UploadedImage | None:
     """Do the next job in this process: the image it finished, None when nothing waits."""
-    job = jobs.claim()
+    job = jobs.claim(works)
     if job is None:
         return None
-    target = tmp_path / f"{uuid4().hex}.jpg"
-    jobs.finish(job, compress(job.source, target, Options()), target)
+    done(job)
     return UploadedImage.objects.get(pk=job.image)
+
+
+def done(job: jobs.Job) -> bool:
+    """Do a claimed job in this process; whether it could be finished."""
+    with made(job) as finished:
+        return jobs.finish(job, finished)
+
+
+@contextmanager
+def made(job: jobs.Job) -> Iterator[Made]:
+    """What a child makes for a job."""
+    with TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR, suffix=".made") as name:
+        folder = Path(name)
+        match job.work:
+            case "renditions":
+                yield Made(folder, renditions=render(job.source, folder, job.options))
+            case "edit":
+                yield Made(folder, *edit(job.source, folder, job.options))
+            case _:
+                yield Made(folder, compress(job.source, folder, job.options))

@@ -12,7 +12,7 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
-from imgs import backup, jobs
+from imgs import backup, removal
 from imgs.models import Gallery
 from tests.browser.gallery_server import GalleryServer, post
 from tests.factories import picture, upload, work_off
@@ -167,16 +167,16 @@ def test_it_does_not_bring_back_what_is_removed_while_the_backup_is_made(
 ) -> None:
     """Right after the database was saved, or when one of its two files was kept already."""
     upload(gallery)
-    removed = work_off(tmp_path)
+    removed = work_off()
     upload(gallery)
-    kept = work_off(tmp_path)
+    kept = work_off()
     assert removed
     assert kept
     keep = backup._keep
 
     def remove_before(name: str, target: Path) -> bool:
         if name == (removed.compressed.name if half else removed.original.name):
-            jobs.remove(removed)
+            removal.remove(removed)
         return keep(name, target)
 
     monkeypatch.setattr(backup, "_keep", remove_before)
@@ -234,13 +234,13 @@ def test_it_brings_back_files_that_a_gallery_in_use_deletes_meanwhile(
     gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload(gallery)
-    image = work_off(tmp_path)
+    image = work_off()
     assert image is not None
     backup.make(tmp_path / "copy")
     load = backup.dump.load
 
     def load_late(*args: Any) -> None:
-        jobs.remove(image)
+        removal.remove(image)
         load(*args)
 
     monkeypatch.setattr(backup.dump, "load", load_late)

@@ -27,18 +27,18 @@ GONE = (
 )
 # Runs in the checkout, on the data of a server that is down: more changes than can be replayed
 MUCH_HAPPENS = """
-from imgs import jobs
+from imgs import jobs, removal
 from imgs.models import Gallery, UploadedImage
 from tests.factories import upload
 gallery = Gallery.objects.get(slug={slug!r})
 for number in range(505):
-    jobs.remove(upload(gallery, name="came and went.jpg"))
-jobs.remove(UploadedImage.objects.get(gallery=gallery, original_name="removed.jpg"))
+    removal.remove(upload(gallery, name="came and went.jpg"))
+removal.remove(UploadedImage.objects.get(gallery=gallery, original_name="removed.jpg"))
 upload(gallery, name="new.jpg")
 """
 # Somebody else's pictures, all of whose originals are lost
 MANY_FAIL = """
-from imgs import jobs
+from imgs import jobs, removal
 from imgs.models import Gallery
 from tests.factories import upload
 gallery = Gallery.objects.get(slug={slug!r})

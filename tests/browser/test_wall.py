@@ -24,7 +24,7 @@ GONE = (
 STAGE_MS = 6_000
 # Pictures whose originals are lost
 MANY_FAIL = """
-from imgs import jobs
+from imgs import jobs, removal
 from imgs.models import Gallery
 from tests.factories import upload
 gallery = Gallery.objects.get(slug={slug!r})
@@ -229,9 +229,9 @@ def test_older_pictures_come_when_many_were_removed(live_gallery: LiveGallery, o
     wall = open_page(live_gallery.wall_url, expected=("status of 404",))  # one that goes while it is fetched
     expect(wall.locator(".wall__tile").nth(10)).to_be_visible()
     live_gallery.server.shell(
-        "from imgs import jobs; from imgs.models import UploadedImage\n"
+        "from imgs import jobs, removal; from imgs.models import UploadedImage\n"
         f"for image in UploadedImage.objects.filter(gallery__slug={live_gallery.slug!r}).order_by('-position')[:58]:\n"
-        "    jobs.remove(image)"
+        "    removal.remove(image)"
     )
     expect(wall.locator(f'.wall__tile[data-image-id="{oldest["id"]}"]')).to_have_count(1)
     expect(wall.locator(".wall__tile")).to_have_count(6)

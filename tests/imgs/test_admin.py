@@ -34,7 +34,7 @@ def act(staff: Client, action: str, *images: UploadedImage) -> str:
 
 def test_it_shows_thumbnails(staff: Client, gallery: Gallery, tmp_path: Path) -> None:
     upload(gallery)
-    image = work_off(tmp_path)
+    image = work_off()
     assert image is not None
     assert f'src="{image.compressed_url}"' in staff.get(CHANGELIST).content.decode()
     assert image.original_name in staff.get(f"{CHANGELIST}{image.pk}/change/").content.decode()

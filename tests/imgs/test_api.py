@@ -15,7 +15,7 @@ IMAGES = "/api/v1/galleries/main/images"
 
 def test_it_lists_a_gallery_newest_first_with_head_and_epoch(client: Client, gallery: Gallery, tmp_path: Path) -> None:
     upload(gallery)
-    work_off(tmp_path)
+    work_off()
     upload(gallery, name="kedua.jpg")
     page = client.get(IMAGES).json()
     assert (page["epoch"], page["head"], page["next"]) == (gallery.epoch, 3, None)

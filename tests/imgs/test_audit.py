@@ -16,7 +16,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
-from imgs import audit, changes, jobs, notify
+from imgs import audit, changes, jobs, notify, removal
 from imgs.models import Gallery, UploadedImage
 from tests.factories import picture, upload, work_off
 
@@ -55,7 +55,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[
 
 def ready(gallery: Gallery, tmp_path: Path) -> UploadedImage:
     upload(gallery)
-    image = work_off(tmp_path)
+    image = work_off()
     assert image is not None
     return image
 
@@ -79,14 +79,14 @@ def crash_before_deleting(image: UploadedImage, monkeypatch: pytest.MonkeyPatch)
     """Remove an image; the process is killed between its commit and its files."""
     with monkeypatch.context() as patch:
         patch.setattr(jobs, "_delete_files", lambda _names: None)
-        jobs.remove(image)
+        removal.remove(image)
 
 
 def test_it_finds_nothing_in_a_gallery_that_is_whole(
     gallery: Gallery, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ready(gallery, tmp_path)
-    jobs.remove(ready(gallery, tmp_path))
+    removal.remove(ready(gallery, tmp_path))
     upload(gallery)
     total = "2 images and 3 files: 0 problems, 0 repaired; 0 young files without an image left alone"
     assert run(capsys) == (0, [total])
@@ -115,7 +115,7 @@ def test_it_has_a_lost_small_version_made_again(
     assert sent[-1]["cards"][0]["status"] == "queued"
     assert (sent[-1]["from"], sent[-1]["to"]) == (2, 3)
     assert run(capsys, "--fix")[1][-1].startswith("1 images and 1 files: 0 problems")
-    assert work_off(tmp_path) is not None
+    assert work_off() is not None
     assert (state(image).status, state(image).revision) == (Status.READY, 2)
     assert run(capsys)[0] == 0
 
@@ -233,7 +233,7 @@ def test_it_takes_an_image_up_again_whose_original_is_back(
     away.rename(image.original.path)
     assert run(capsys)[0] == 1
     assert run(capsys, "--fix")[0] == 0
-    assert work_off(tmp_path) == image
+    assert work_off() == image
     assert (state(image).status, state(image).error_code) == (Status.READY, "")
 
 
@@ -263,7 +263,7 @@ def test_it_looks_at_the_row_again_before_it_acts(
 
     def removed_meanwhile(name: str, size: int | None) -> str:
         if moment == "removed":
-            jobs.remove(image)
+            removal.remove(image)
         else:
             UploadedImage.objects.filter(pk=image.pk).delete()
             Path(image.original.path).unlink(missing_ok=True)
@@ -301,11 +301,11 @@ def traffic(gallery: Gallery, tmp_path: Path) -> Iterator[None]:
 
     def remove_one() -> None:
         if len(pks := some()) > 8:
-            jobs.remove(UploadedImage.objects.get(pk=pks[0]))
+            removal.remove(UploadedImage.objects.get(pk=pks[0]))
 
     acts: list[Callable[[], Any]] = [
         lambda: upload(gallery, picture(200)),
-        lambda: work_off(tmp_path),
+        lambda: work_off(),
         remove_one,
         lambda: age_one(some()),
     ]
@@ -333,7 +333,7 @@ def test_it_is_safe_while_people_upload_and_remove(
             code, lines = run(capsys, "--fix")
             assert (code, len(lines)) == (0, 2), lines
             assert lines[0].startswith(f"originals/{stray.name}: no image")
-    while work_off(tmp_path):
+    while work_off():
         pass
     assert {row.status for row in UploadedImage.objects.all()} == {Status.READY, Status.REMOVED}
     assert run(capsys)[0] == 0

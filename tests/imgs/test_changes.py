@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imgs import changes, jobs, notify
+from imgs import changes, jobs, notify, removal
 from imgs.models import Gallery, UploadedImage
 from realtime import protocol
 from tests.factories import upload, work_off
@@ -63,13 +63,13 @@ def step(action: str, gallery: Gallery, dice: random.Random, folder: Path) -> No
     if action == "upload":
         upload(gallery)
     elif action == "finish":
-        work_off(folder)
+        work_off()
     elif action == "fail" and (job := jobs.claim()):
         jobs.fail(job, "damaged_image")
     elif action == "retry" and images:
         jobs.retry(dice.choice(images))
     elif action == "remove" and images:
-        jobs.remove(dice.choice(images))
+        removal.remove(dice.choice(images))
 
 
 ACTIONS = st.lists(st.sampled_from(["upload", "upload", "finish", "fail", "retry", "remove"]), min_size=1, max_size=20)
@@ -127,7 +127,7 @@ def test_it_carries_the_small_version_in_the_change_that_makes_an_image_ready(
     gallery: Gallery, sent: list[changes.Changes], tmp_path: Path
 ) -> None:
     upload(gallery)
-    work_off(tmp_path)
+    work_off()
     assert "compressed_data" not in sent[0]["cards"][0]
     assert sent[1]["cards"][0]["compressed_data"].startswith("data:image/jpeg;base64,")
     assert "compressed_data" not in fresh(gallery)["images"][0]
@@ -186,13 +186,13 @@ def test_it_replays_nothing_past_a_tombstone_that_was_dropped_while_it_read(
 ) -> None:
     monkeypatch.setattr(changes, "REPLAY_MAX", 3)
     images = [upload(gallery) for _ in range(2)]
-    jobs.remove(images[0])
+    removal.remove(images[0])
     since, after = changes.since, changes.position_of(gallery.pk)["head"] - 1
 
     def since_another_was_removed(*args: Any) -> changes.Changes:
         for _ in range(3):
             upload(gallery)
-        jobs.remove(images[1])
+        removal.remove(images[1])
         return since(*args)
 
     monkeypatch.setattr(changes, "since", since_another_was_removed)

@@ -8,10 +8,9 @@ import pytest
 from django.conf import settings
 from django.db.models.functions import Now
 
-from imgs import jobs
-from imgs.compression import Options, Result, compress
+from imgs import jobs, removal
 from imgs.models import Gallery, UploadedImage
-from tests.factories import upload, work_off
+from tests.factories import done, made, upload, work_off
 
 Status = UploadedImage.Status
 
@@ -38,11 +37,6 @@ def claim() -> jobs.Job:
     return job
 
 
-def made(job: jobs.Job, folder: Path) -> tuple[Result, Path]:
-    target = folder / job.token.hex
-    return compress(job.source, target, Options()), target
-
-
 def test_it_has_nothing_to_claim_in_an_empty_gallery(gallery: Gallery) -> None:
     assert jobs.claim() is None
 
@@ -64,9 +58,9 @@ def test_it_claims_the_newest_first_and_every_fourth_time_the_oldest(gallery: Ga
 
 def test_it_makes_the_image_ready_with_facts_and_a_file(gallery: Gallery, tmp_path: Path) -> None:
     upload(gallery)
-    image = work_off(tmp_path)
+    image = work_off()
     assert image is not None
-    assert (image.status, image.work, image.seq, image.position) == (Status.READY, "none", 2, 1)
+    assert (image.status, image.work, image.seq, image.position) == (Status.READY, "renditions", 2, 1)
     assert (image.compressed_width, image.compressed_height) == (150, 94)
     assert Path(image.compressed.path).stat().st_size == image.compressed_size
     assert image.reduction_percentage == round(100 * (1 - image.compressed_size / image.original_size), 2)
@@ -87,22 +81,22 @@ def test_it_does_not_let_the_old_holder_finish_renew_fail_or_hand_back(gallery: 
     old = claim()
     run_out(image)
     new = claim()
-    assert jobs.finish(old, *made(old, tmp_path)) is False
+    assert done(old) is False
     assert jobs.renew(old) is False
     assert jobs.fail(old, "damaged_image") is False
     jobs.hand_back(old)
     assert (state(image).status, state(image).lease_token, state(image).attempts) == (Status.QUEUED, new.token, 2)
     assert not list((Path(settings.MEDIA_ROOT) / "compressed").glob(f"{image.pk}*"))
-    assert jobs.finish(new, *made(new, tmp_path)) is True
+    assert done(new) is True
     assert state(image).status == Status.READY
 
 
 def test_it_takes_no_number_when_a_finish_is_refused(gallery: Gallery, tmp_path: Path) -> None:
     image = upload(gallery)
     job = claim()
-    result = made(job, tmp_path)
-    jobs.remove(image)
-    assert jobs.finish(job, *result) is False
+    with made(job) as result:
+        removal.remove(image)
+        assert jobs.finish(job, result) is False
     gallery.refresh_from_db()
     assert gallery.head == 2
 
@@ -110,8 +104,8 @@ def test_it_takes_no_number_when_a_finish_is_refused(gallery: Gallery, tmp_path:
 def test_it_ends_a_second_finish_of_the_same_job_without_effect(gallery: Gallery, tmp_path: Path) -> None:
     image = upload(gallery)
     job = claim()
-    assert jobs.finish(job, *made(job, tmp_path)) is True
-    assert jobs.finish(job, *made(job, tmp_path)) is False
+    assert done(job) is True
+    assert done(job) is False
     assert state(image).seq == 2
     assert Path(state(image).compressed.path).exists()
 
@@ -157,16 +151,16 @@ def test_it_puts_a_failed_image_back_into_the_queue(gallery: Gallery, tmp_path: 
     assert jobs.retry(image) is True
     assert (state(image).status, state(image).error_code, state(image).seq) == (Status.QUEUED, "", 3)
     assert jobs.retry(image) is False
-    assert work_off(tmp_path) is not None
+    assert work_off() is not None
 
 
 def test_it_removes_row_and_files_once(gallery: Gallery, tmp_path: Path) -> None:
     upload(gallery)
-    image = work_off(tmp_path)
+    image = work_off()
     assert image is not None
     files = [Path(image.original.path), Path(image.compressed.path)]
-    assert jobs.remove(image) is True
-    assert jobs.remove(image) is False
+    assert removal.remove(image) is True
+    assert removal.remove(image) is False
     assert (state(image).status, state(image).seq) == (Status.REMOVED, 3)
     assert not any(file.exists() for file in files)
 
@@ -175,7 +169,7 @@ def test_it_keeps_the_files_when_the_removal_is_rolled_back(
     gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload(gallery)
-    image = work_off(tmp_path)
+    image = work_off()
     assert image is not None
 
     def crash(*_args: Any) -> None:
@@ -183,16 +177,16 @@ def test_it_keeps_the_files_when_the_removal_is_rolled_back(
 
     monkeypatch.setattr(jobs, "_bury", crash)
     with pytest.raises(RuntimeError, match="dies here"):
-        jobs.remove(image)
+        removal.remove(image)
     assert state(image).status == Status.READY
     assert Path(image.original.path).exists()
 
 
 def test_it_buries_tombstones_that_nobody_can_catch_up_past(gallery: Gallery) -> None:
     old, new = upload(gallery), upload(gallery)
-    jobs.remove(old)
+    removal.remove(old)
     Gallery.objects.filter(pk=gallery.pk).update(head=2000)
-    jobs.remove(new)
+    removal.remove(new)
     gallery.refresh_from_db()
     assert not UploadedImage.objects.filter(pk=old.pk).exists()
     assert state(new).status == Status.REMOVED

@@ -13,9 +13,8 @@ from django.core.files.storage import default_storage
 from django.db import OperationalError, connection
 
 from imgs import jobs
-from imgs.compression import Options, compress
 from imgs.models import Gallery, UploadedImage
-from tests.factories import upload
+from tests.factories import made, upload
 
 
 @pytest.fixture
@@ -45,10 +44,10 @@ def test_it_keeps_the_small_version_of_a_row_that_was_committed_after_all(
     upload(gallery)
     job = jobs.claim()
     assert job is not None
-    result = compress(job.source, tmp_path / "small", Options())
-    lost_answer()
-    with pytest.raises(OperationalError):
-        jobs.finish(job, result, tmp_path / "small")
+    with made(job) as result:
+        lost_answer()
+        with pytest.raises(OperationalError):
+            jobs.finish(job, result)
     image = UploadedImage.objects.get()
     assert image.status == "ready"
     assert Path(image.compressed.path).exists()

@@ -12,7 +12,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings as django_settings
 from django.db import OperationalError
 
-from imgs import epochs, jobs, notify
+from imgs import epochs, jobs, notify, removal
 from imgs.compression import CompressionError
 from imgs.models import Gallery, UploadedImage
 from imgs.sandbox import ChildDied, Sandbox
@@ -194,7 +194,7 @@ async def test_it_stops_its_child_when_the_lease_is_lost(gallery: Gallery, monke
         async with asyncio.timeout(5):
             while not await UploadedImage.objects.filter(pk=image.pk, attempts=1).aexists():
                 await asyncio.sleep(0.02)
-        await sync_to_async(jobs.remove)(image)
+        await sync_to_async(removal.remove)(image)
         async with asyncio.timeout(5):
             await stopped.wait()
         assert await status(image) == "removed"

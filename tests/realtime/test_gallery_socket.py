@@ -14,7 +14,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db.models import F
 
-from imgs import changes, epochs, jobs, notify
+from imgs import changes, epochs, notify, removal
 from imgs.models import Gallery
 from realtime.hubs import hubs
 from tests.factories import upload, work_off
@@ -57,7 +57,7 @@ async def test_it_sends_every_change_to_every_viewer(gallery: Gallery, tmp_path:
     async with connected() as one, connected() as two:
         image = await later(upload, gallery)
         await later(work_off, tmp_path)
-        await later(jobs.remove, image)
+        await later(removal.remove, image)
         for viewer in (one, two):
             assert (await viewer.receive())["type"] == "hello"
             queued, ready = await viewer.receive(), await viewer.receive()

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from asgiref.sync import sync_to_async
 
-from imgs import files, jobs, signing
+from imgs import files, removal, signing
 from imgs.clock import clock
 from imgs.models import Gallery, UploadedImage
 from project.asgi import application
@@ -155,7 +155,7 @@ async def test_it_answers_404_at_once_when_the_image_was_removed(
 ) -> None:
     url = str(image.original_url)
     assert (await client.get(url)).status_code == 200
-    await sync_to_async(jobs.remove)(image)
+    await sync_to_async(removal.remove)(image)
     assert await refusal(client, url) == (404, "not_found")
 
 

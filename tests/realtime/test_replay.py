@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imgs import cards, changes, jobs, notify, signing
+from imgs import cards, changes, notify, removal, signing
 from imgs.clock import clock
 from imgs.models import Gallery, UploadedImage
 from realtime import protocol
@@ -129,13 +129,13 @@ def test_it_replays_nothing_from_before_tombstones_that_were_dropped_while_it_re
     gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = [upload(gallery) for _ in range(REPLAY_MAX)]
-    jobs.remove(images[0])
+    removal.remove(images[0])
     since = changes.since
 
     def since_others_removed(*args: Any) -> changes.Changes:
         for image in images[1:]:
-            jobs.remove(image)
-            jobs.remove(upload(gallery))
+            removal.remove(image)
+            removal.remove(upload(gallery))
         return since(*args)
 
     monkeypatch.setattr(changes, "since", since_others_removed)
