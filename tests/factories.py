@@ -1,11 +1,9 @@
 """Small makers of what tests start from."""
 
 import io
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,8 +17,8 @@ from imgs import intake, jobs
 from imgs.compression import compress, edit, render
 from imgs.models import Gallery, UploadedImage
 from imgs.results import Made
+from tests.copies import another
 
-_numbers = count(1)
 
 
 @cache
@@ -34,17 +32,6 @@ def plain(width: int = 320, height: int = 200, format: str = "JPEG", color: str 
 def picture(width: int = 320, height: int = 200, format: str = "JPEG", color: str = "teal") -> bytes:
     """The bytes of a picture of one colour, other ones each time: the same twice would be taken for a duplicate."""
     return another(plain(width, height, format, color))
-
-
-def another(content: bytes) -> bytes:
-    """The same picture in other bytes: with a resolution of its own, which stays when the original is cleaned."""
-    number = next(_numbers).to_bytes(4, "big")
-    if content.startswith(b"\xff\xd8\xff\xe0"):
-        return content[:14] + number + content[18:]
-    if content.startswith(b"\x89PNG"):
-        chunk = b"pHYs" + number + number + b"\0"
-        return content[:33] + b"\0\0\0\x09" + chunk + zlib.crc32(chunk).to_bytes(4, "big") + content[33:]
-    return content + number
 
 
 def uploaded_file(content: bytes | None = None, name: str = "photo.jpg") -> TemporaryUploadedFile:

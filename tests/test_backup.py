@@ -1,6 +1,7 @@
 """A backup made while people upload brings a whole gallery back, and screens that know the old one load it afresh."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,7 +19,7 @@ from tests.browser.gallery_server import GalleryServer, post
 from tests.factories import picture, upload, work_off
 from tests.stack.fleet import until
 
-CHANGING = {"original_url", "compressed_url", "urls_expire_at"}
+CHANGING = {"original_url", "compressed_url", "srcset", "urls_expire_at"}
 
 
 @pytest.fixture
@@ -157,7 +158,7 @@ def test_it_brings_a_running_gallery_back_when_forced_to(server: GalleryServer, 
         image: lasting(card) for image, card in truth.items()
     }
     assert [len(content) > 0 for card in cards(server).values() for content in fetched(server, card)] == [True] * 4
-    assert "2 other files were there" in forced.stdout  # of the picture that came later
+    assert re.search("[23] other files were there", forced.stdout)  # of the picture that came later
     assert send(server, picture(color="gold")) in ready_cards(server)
 
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx
 
+from tests.copies import another
+
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60.0
 STAFF_NAME, STAFF_PASSWORD = "staff", "a long walk by the sea"
@@ -145,7 +147,7 @@ class LiveGallery:
         visitor = self.server.visitor
         if "csrftoken" not in visitor.cookies:
             visitor.get(self.url)
-        answer = post(visitor, "/upload/", {"gallery": self.slug}, {"image": (name, content)})
+        answer = post(visitor, "/upload/", {"gallery": self.slug}, {"image": (name, another(content))})
         answer.raise_for_status()
         card: dict[str, Any] = answer.json()["image"]
         return card

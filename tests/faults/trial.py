@@ -97,4 +97,6 @@ def forget(stack: Stack, gallery: int) -> None:
         row.original.unlink(missing_ok=True)
         if row.compressed:
             row.compressed.unlink(missing_ok=True)
+        for path in row.renditions:
+            path.unlink(missing_ok=True)
     stack.query("DELETE FROM imgs_uploadedimage WHERE gallery_id = %s RETURNING 1", gallery)

@@ -1,7 +1,7 @@
 """What the promise is measured by: database, disk and every screen, compared after a fault."""
 
 import asyncio
-import hashlib
+import json
 import sqlite3
 import time
 from dataclasses import dataclass, field
@@ -10,6 +10,8 @@ from typing import Any
 from uuid import UUID
 
 import psycopg2
+
+from imgs.metadata import clean
 
 from tests.faults.fleet import FaultyFleet
 from tests.faults.load import Load
@@ -34,6 +36,8 @@ class Row:
     original: Path
     compressed: Path | None
     compressed_size: int | None
+    work: str
+    renditions: dict[Path, int]  # their sizes in bytes
 
 
 @dataclass
@@ -80,7 +84,7 @@ async def reach(
         verdict.stuck.append("the database")
         return verdict
     _judge_uploads(verdict, load, rows, expected)
-    _judge_rows(verdict, rows)
+    _judge_rows(verdict, load, rows)
     _judge_screens(verdict, rows, screens)
     await _judge_pictures(verdict, screens)
     return verdict
@@ -88,16 +92,28 @@ async def reach(
 
 def rows_of(stack: FaultyFleet | FaultyServer, gallery: int) -> list[Row]:
     """Every row of one gallery, tombstones too. Raises a database error."""
-    columns = "uuid, seq, status, error_code, upload_key, sha256, original, compressed, compressed_size"
+    columns = (
+        "uuid, seq, status, error_code, upload_key, sha256, original, compressed, compressed_size, work, renditions"
+    )
     found = stack.query(f"SELECT {columns} FROM imgs_uploadedimage WHERE gallery_id = %s ORDER BY position", gallery)
     return [_row(stack.media, values) for values in found]
 
 
 def _row(media: Path, values: tuple[Any, ...]) -> Row:
-    image, seq, status, error, key, sha256, original, compressed, compressed_size = values
-    small = media / compressed if compressed else None
+    image, seq, status, error, key, sha256, original, compressed, compressed_size, work, renditions = values
+    known = json.loads(renditions) if isinstance(renditions, str) else renditions
     return Row(
-        str(UUID(str(image))), seq, status, error, UUID(str(key)), sha256, media / original, small, compressed_size
+        str(UUID(str(image))),
+        seq,
+        status,
+        error,
+        UUID(str(key)),
+        sha256,
+        media / original,
+        media / compressed if compressed else None,
+        compressed_size,
+        work,
+        {media / rendition["name"]: rendition["size"] for rendition in known},
     )
 
 
@@ -111,7 +127,7 @@ async def _rows_or_none(stack: FaultyFleet | FaultyServer, gallery: int) -> list
 def _has_settled(rows: list[Row], screens: list[Screen]) -> bool:
     shown = {row.image: (row.seq, row.status) for row in rows if row.status != "removed"}
     agreed = all(screen.is_connected and screen.shown() == shown for screen in screens)
-    return agreed and all(row.status != "queued" for row in rows)
+    return agreed and all(row.work == "none" for row in rows)
 
 
 def _judge_uploads(verdict: Verdict, load: Load, rows: list[Row], expected: dict[str, str]) -> None:
@@ -124,20 +140,26 @@ def _judge_uploads(verdict: Verdict, load: Load, rows: list[Row], expected: dict
         row = by_id.get(upload.image)
         if upload.image and (row is None or row.sha256 != upload.sha256):
             verdict.lost.append(upload.image)
-        elif row and row.status == "queued":
+        elif row and row.work != "none":
             verdict.stuck.append(upload.image)
         elif row and (row.error or row.status) != expected.get(row.image, "ready"):
             verdict.spoiled.append(f"{row.image}: {row.status} {row.error}")
-    verdict.stuck += [row.image for row in rows if row.status == "queued" and row.image not in verdict.stuck]
+    verdict.stuck += [row.image for row in rows if row.work != "none" and row.image not in verdict.stuck]
 
 
-def _judge_rows(verdict: Verdict, rows: list[Row]) -> None:
-    """No row names a file that is not whole; removed ones have none."""
+def _judge_rows(verdict: Verdict, load: Load, rows: list[Row]) -> None:
+    """No row names a file that is not whole; removed ones have none. A picture that is shown was cleaned."""
+    received = {upload.image: upload.content for upload in load.uploads}
     for row in rows:
         if row.status == "removed":
             continue
-        if not row.original.exists() or hashlib.sha256(row.original.read_bytes()).hexdigest() != row.sha256:
+        content = received.get(row.image)
+        kept = clean(content, "JPEG") if content and row.status == "ready" else content
+        if not row.original.exists() or (content and row.original.read_bytes() != kept):
             verdict.lost.append(f"{row.image}: its original")
+        for path, size in row.renditions.items():
+            if not path.exists() or path.stat().st_size != size:
+                verdict.lost.append(f"{row.image}: {path.name}")
         if row.status == "ready" and not (
             row.compressed and row.compressed.exists() and row.compressed.stat().st_size == row.compressed_size
         ):
@@ -147,7 +169,7 @@ def _judge_rows(verdict: Verdict, rows: list[Row]) -> None:
 def _judge_screens(verdict: Verdict, rows: list[Row], screens: list[Screen]) -> None:
     shown = {row.image: (row.seq, row.status) for row in rows if row.status != "removed"}
     verdict.doubled += {
-        f"{image}: finished at {sorted(numbers)}"
+        f"{image[0]}: finished at {sorted(numbers)}"
         for screen in screens
         for image, numbers in screen.finishes.items()
         if len(numbers) > 1

@@ -13,11 +13,11 @@ from typing import Any, cast
 from imgs.compression import Options, Result, compress
 
 
-def act(source: Path, target: Path, options: Options) -> Result:
+def act(source: Path, folder: Path, options: Options) -> Result:
     """What children run in these tests: a file's content may name something worse to do than a compression."""
     word, _, argument = source.read_bytes()[:200].partition(b" ")
     if word not in ACTS:
-        return compress(source, target, options)
+        return compress(source, folder, options)
     return cast("Result", ACTS[word](argument.decode()))
 
 

@@ -78,7 +78,7 @@ def left_over(path: Path) -> Path:
 def crash_before_deleting(image: UploadedImage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Remove an image; the process is killed between its commit and its files."""
     with monkeypatch.context() as patch:
-        patch.setattr(jobs, "_delete_files", lambda _names: None)
+        patch.setattr(removal, "delete_files", lambda _names: None)
         removal.remove(image)
 
 

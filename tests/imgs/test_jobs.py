@@ -175,7 +175,7 @@ def test_it_keeps_the_files_when_the_removal_is_rolled_back(
     def crash(*_args: Any) -> None:
         raise RuntimeError("the process dies here")
 
-    monkeypatch.setattr(jobs, "_bury", crash)
+    monkeypatch.setattr(removal, "_bury", crash)
     with pytest.raises(RuntimeError, match="dies here"):
         removal.remove(image)
     assert state(image).status == Status.READY

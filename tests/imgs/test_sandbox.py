@@ -38,7 +38,7 @@ class Desk:
         source = self.folder / f"{self._pictures}.source"
         source.write_bytes(content if isinstance(content, bytes) else content.encode())
         async with asyncio.timeout(30):
-            return await self.sandbox.compress(source, source.with_suffix(".jpg"), OPTIONS)
+            return await self.sandbox.run(act, source, made_folder(source.with_suffix(".made")), OPTIONS)
 
     async def hang(self) -> "Hanging":
         """A picture that a child hangs on."""
@@ -60,7 +60,7 @@ class Desk:
 
 @asynccontextmanager
 async def open_desk(folder: Path, children: int = 1, limits: Limits | None = None) -> AsyncIterator[Desk]:
-    sandbox = Sandbox(children, limits=limits, work=act)
+    sandbox = Sandbox(children, limits=limits)
     sandbox.start()
     try:
         yield Desk(folder, sandbox)
@@ -72,6 +72,11 @@ async def open_desk(folder: Path, children: int = 1, limits: Limits | None = Non
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     async with open_desk(tmp_path) as opened:
         yield opened
+
+
+def made_folder(path: Path) -> Path:
+    path.mkdir()
+    return path
 
 
 def named_pipe(path: Path) -> Path:
@@ -101,11 +106,12 @@ async def test_it_gives_what_compress_gives(tmp_path: Path) -> None:
     source = tmp_path / "photo.jpg"
     source.write_bytes(photo(1200, 900))
     try:
-        result = await sandbox.compress(source, tmp_path / "one", OPTIONS)
+        result = await sandbox.run(compress, source, made_folder(tmp_path / "one"), OPTIONS)
     finally:
         sandbox.stop()
-    assert result == compress(source, tmp_path / "two", OPTIONS)
-    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    assert result == compress(source, made_folder(tmp_path / "two"), OPTIONS)
+    one, two = (tmp_path / name / result.compressed for name in ("one", "two"))
+    assert one.read_bytes() == two.read_bytes()
 
 
 async def test_it_passes_on_what_is_wrong_with_a_picture(desk: Desk) -> None:

@@ -20,12 +20,12 @@ from imgs.compression import Options
 from tests.imgs.acts import act
 
 async def main():
-    sandbox = Sandbox(2, work=act)
+    sandbox = Sandbox(2)
     sandbox.start()
     try:
         for folder in sys.argv[1:]:
             source = Path(folder)
-            print(await sandbox.compress(source, source.with_name("target"), Options()), flush=True)
+            print(await sandbox.run(act, source, source.parent, Options()), flush=True)
     finally:
         sandbox.stop()
 

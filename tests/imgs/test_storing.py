@@ -62,7 +62,7 @@ def test_it_keeps_a_file_when_the_database_can_not_be_asked(
         raise OperationalError("connection refused")
 
     monkeypatch.setattr(changes, "take_number", away)
-    monkeypatch.setattr("django.db.models.query.QuerySet.exists", away)
+    monkeypatch.setattr("django.db.models.query.QuerySet.first", away)
     with pytest.raises(OperationalError):
         upload(gallery)
     left = [record.file for record in caplog.records if record.message == "a file may be left over"]  # type: ignore[attr-defined]

@@ -46,9 +46,10 @@ def test_it_answers_202_with_the_card_of_a_queued_image(client: Client) -> None:
 
 
 def test_it_stores_the_original_byte_for_byte_under_a_name_of_its_own(client: Client) -> None:
-    card = send(client, picture(), "../../etc/passwd.jpg").json()["image"]
+    content = picture()
+    card = send(client, content, "../../etc/passwd.jpg").json()["image"]
     assert [path.name for path in stored_files()] == [f"{card['id']}.jpg"]
-    assert stored_files()[0].read_bytes() == picture()
+    assert stored_files()[0].read_bytes() == content
 
 
 def test_it_takes_a_picture_as_what_it_is_whatever_accepted_extension_it_carries(client: Client) -> None:
@@ -98,8 +99,9 @@ def test_it_answers_404_for_a_gallery_that_does_not_exist(client: Client) -> Non
 
 def test_it_returns_the_first_result_for_the_same_key_from_the_same_visitor(client: Client) -> None:
     key = str(uuid4())
-    first = send(client, picture(), key=key).json()["image"]
-    again = send(client, picture(), key=key)
+    content = picture()
+    first = send(client, content, key=key).json()["image"]
+    again = send(client, content, key=key)
     assert (again.status_code, again.json()["image"]["id"]) == (202, first["id"])
     assert UploadedImage.objects.count() == 1
     assert len(stored_files()) == 1

@@ -56,7 +56,7 @@ async def test_it_says_hello_with_gallery_epoch_head_and_heartbeat(gallery: Gall
 async def test_it_sends_every_change_to_every_viewer(gallery: Gallery, tmp_path: Path) -> None:
     async with connected() as one, connected() as two:
         image = await later(upload, gallery)
-        await later(work_off, tmp_path)
+        await later(work_off)
         await later(removal.remove, image)
         for viewer in (one, two):
             assert (await viewer.receive())["type"] == "hello"
@@ -253,10 +253,10 @@ async def test_it_beats_with_head_epoch_and_viewers(gallery: Gallery, settings: 
 
 async def test_it_signs_urls_of_ready_images_of_its_gallery_alone(gallery: Gallery, tmp_path: Path) -> None:
     await later(upload, gallery)
-    ready = await later(work_off, tmp_path)
+    ready = await later(work_off)
     other = await later(lambda: Gallery.objects.create(slug="pesta", title="Pesta"))
     await later(upload, other)
-    foreign = await later(work_off, tmp_path)
+    foreign = await later(work_off)
     queued = await later(upload, gallery)
     async with connected() as socket:
         await socket.receive()

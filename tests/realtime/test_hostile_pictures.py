@@ -116,7 +116,8 @@ async def test_a_decoder_that_dies_swells_or_hangs_costs_one_picture_of_51(
     monkeypatch.setattr(jobs, "LEASE_SECONDS", 1)
     monkeypatch.setattr("realtime.workshop.RENEW_SECONDS", 0.3)
     limits = Limits(seconds=4, cpu_seconds=2)
-    monkeypatch.setattr("realtime.workshop.Sandbox", partial(Sandbox, work=act, limits=limits))
+    monkeypatch.setattr("realtime.workshop.Sandbox", partial(Sandbox, limits=limits))
+    monkeypatch.setattr("realtime.workshop.compress", act)
     os.mkfifo(pipe := tmp_path / "pipe")
     good = [await add(gallery, picture(320, 200 + number)) for number in range(25)]
     poison = await add(gallery, photo(300, 200), what.format(pipe=pipe))

@@ -16,11 +16,13 @@ from project.asgi import application
 from realtime import delivery
 from tests.factories import picture, upload, work_off
 
+ORIGINAL = picture(1600, 1200, "PNG")
+
 
 @pytest.fixture
 async def image(gallery: Gallery, tmp_path: Path) -> UploadedImage:
-    await sync_to_async(upload)(gallery, picture(1600, 1200, "PNG"), "Pantai “Kuta”.png")
-    ready = await sync_to_async(work_off)(tmp_path)
+    await sync_to_async(upload)(gallery, ORIGINAL, "Pantai “Kuta”.png")
+    ready = await sync_to_async(work_off)()
     assert ready is not None
     return ready
 
@@ -34,7 +36,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
 
 async def test_it_hands_out_the_original_as_received(client: httpx.AsyncClient, image: UploadedImage) -> None:
     response = await client.get(str(image.original_url))
-    assert (response.status_code, response.content) == (200, picture(1600, 1200, "PNG"))
+    assert (response.status_code, response.content) == (200, ORIGINAL)
     assert response.headers["content-type"] == "image/png"
     assert response.headers["content-length"] == str(image.original_size)
     assert response.headers["x-content-type-options"] == "nosniff"
