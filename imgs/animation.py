@@ -1,0 +1,79 @@
+"""The frames of an animation, brought to size one by one."""
+
+from dataclasses import dataclass
+
+from PIL import Image
+
+from imgs.decoding import Picture, resized
+from imgs.geometry import Size, View
+
+MAX_FRAMES = 500
+# Of all frames together: at most about 3 s to decode and to encode
+MAX_SOURCE_PIXELS = 150_000_000
+MAX_RESULT_PIXELS = 25_000_000
+SHORTEST_MS = 20  # browsers show a frame that claims to last less for 100 ms
+USUAL_MS = 100
+
+
+@dataclass(frozen=True)
+class Animation:
+    """Frames as they are shown, each for so many milliseconds; `loops` is how often, 0 for ever."""
+
+    frames: list[Image.Image]
+    durations: list[int]
+    loops: int
+
+
+def count_frames(picture: Picture) -> int:
+    """How many frames the picture shows one after the other; 1 when it is still."""
+    if picture.header.format == "HEIF":
+        return 1  # what else is in there are other pictures
+    frames = int(getattr(picture.image, "n_frames", 1))
+    return max(1, frames - _first(picture.image))
+
+
+def is_affordable(picture: Picture, frames: int, size: Size) -> bool:
+    """Whether so many frames can be brought to `size` in a few seconds."""
+    return (
+        frames <= MAX_FRAMES
+        and frames * picture.header.width * picture.header.height <= MAX_SOURCE_PIXELS
+        and frames * size[0] * size[1] <= MAX_RESULT_PIXELS
+    )
+
+
+def read(picture: Picture, view: View, size: Size) -> Animation | None:
+    """All frames as `view` shows them, in `size`. A broken frame ends the animation, as it does in browsers; None when
+    fewer than two are left.
+    """
+    image = picture.image
+    frames: list[Image.Image] = []
+    durations: list[int] = []
+    first = _first(image)
+    try:
+        for number in range(first, first + count_frames(picture)):
+            image.seek(number)
+            frames.append(picture.finished(resized(image, view.stored_box, view.stored_size(size)), view))
+            durations.append(_duration(image))
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 (decoders raise whatever they like)
+        image.seek(0)
+    return Animation(frames, durations[: len(frames)], _loops(picture)) if len(frames) > 1 else None
+
+
+def _first(image: Image.Image) -> int:
+    """An APNG may begin with a picture for those who can't show the animation."""
+    return 1 if getattr(image, "default_image", False) else 0
+
+
+def _duration(image: Image.Image) -> int:
+    milliseconds = round(image.info.get("duration") or 0)
+    return milliseconds if milliseconds >= SHORTEST_MS else USUAL_MS
+
+
+def _loops(picture: Picture) -> int:
+    """How often the whole is shown. A GIF without a word on that plays once, and with one so many times more."""
+    loops = picture.image.info.get("loop")
+    if picture.header.format == "GIF":
+        return 1 if loops is None else loops + 1 if loops else 0
+    return int(loops or 0)

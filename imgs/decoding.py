@@ -1,0 +1,156 @@
+"""Opens strangers' pictures and brings them, upright and in sRGB, to the size that is wanted.
+
+It decodes no more than that size needs: a JPEG is decoded at an eighth of its size where that is enough.
+"""
+
+import io
+from dataclasses import dataclass, replace
+from math import ceil
+
+import pi_heif.options
+from pi_heif.as_plugin import HeifImageFile
+from PIL import (
+    AvifImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    WebPImagePlugin,
+)
+
+from imgs import colour
+from imgs.complexity import CompressionError, check
+from imgs.geometry import Box, Size, View, outer
+from imgs.header import Header, UnsupportedType, read_header
+
+REDUCING_GAP = 2.0  # decode and box-reduce to twice the target, then resample well: no visible loss
+STRIP_PIXELS = 4_000_000  # converted at once
+
+Image.preinit()  # now, so that the first picture does not wait for it
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # there is a child for each CPU
+pi_heif.options.DECODE_THREADS = 1
+pi_heif.options.THUMBNAILS = pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
+
+_OPENERS: dict[str, type[ImageFile.ImageFile]] = {
+    "JPEG": JpegImagePlugin.JpegImageFile,  # also a phone's MPO, whose first picture is a plain JPEG
+    "PNG": PngImagePlugin.PngImageFile,
+    "GIF": GifImagePlugin.GifImageFile,
+    "WEBP": WebPImagePlugin.WebPImageFile,
+    "AVIF": AvifImagePlugin.AvifImageFile,
+    "HEIF": HeifImageFile,
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An opened picture. Its pixels are decoded when they are asked for, and only as large as needed the first time:
+    ask for the largest version first.
+    """
+
+    header: Header
+    image: Image.Image
+    profile: bytes | None
+    gamma: float | None
+
+    def view(self, crop: tuple[int, int, int, int] | None = None, *, flip: bool = False, rotation: int = 0) -> View:
+        """What is shown when the upright picture is cropped, then mirrored, then turned."""
+        return View(self.header.width, self.header.height, self.header.orientation, crop, flip, rotation)
+
+    def shown(self, view: View, size: Size) -> Image.Image:
+        """What `view` shows, in `size`, as L, LA, RGB or RGBA, without metadata."""
+        image = resized(self.image, view.stored_box, view.stored_size(size))
+        return self.finished(image, view)
+
+    def finished(self, image: Image.Image, view: View) -> Image.Image:
+        """A resized frame of this picture in sRGB and turned, without metadata."""
+        finished = view.turned(colour.in_srgb(image, self.profile, self.gamma))
+        if finished is self.image:
+            finished = finished.copy()
+        finished.info.clear()  # a comment would be written into the file
+        return finished
+
+
+def open_picture(data: bytes, max_pixels: int) -> Picture:
+    """The picture in `data`, judged by its header and the number of its parts; nothing is decoded yet.
+
+    Raises CompressionError, and whatever Pillow raises on broken files.
+    """
+    try:
+        header = read_header(io.BytesIO(data))
+    except UnsupportedType:
+        raise CompressionError("unsupported_type") from None
+    if header.width * header.height > max_pixels:
+        raise CompressionError("too_many_pixels")
+    check(data, header)
+    Image.MAX_IMAGE_PIXELS = max_pixels
+    image = _OPENERS[header.format](io.BytesIO(data))
+    if image.size != header.stored_size:
+        raise CompressionError("damaged_image")  # two readers disagree: the limit above was not about this picture
+    _narrow_colour_key(image)
+    gamma = None if "srgb" in image.info else image.info.get("gamma")
+    return Picture(header, image, image.info.get("icc_profile"), gamma)
+
+
+def rendered(picture: Picture, image: Image.Image) -> Picture:
+    """`image`, all of `picture` in its full size, in the place of its decoder."""
+    header = replace(picture.header, orientation=1)
+    return Picture(header, image, None, None)
+
+
+def resized(image: Image.Image, box: Box, size: Size) -> Image.Image:
+    """The part `box` of the picture in `size`, premultiplied, decoded no larger than needed.
+
+    draft() is told both dimensions: one alone defeats it.
+    """
+    width, height = image.size
+    across, down = (box[2] - box[0]) / size[0], (box[3] - box[1]) / size[1]
+    drafted = image.draft(None, (ceil(width / across * REDUCING_GAP), ceil(height / down * REDUCING_GAP)))
+    if drafted:
+        scale_x, scale_y = drafted[1][2] / width, drafted[1][3] / height
+        box = box[0] * scale_x, box[1] * scale_y, box[2] * scale_x, box[3] * scale_y
+    image.load()
+    factor = (
+        max(1, int((box[2] - box[0]) / size[0] / REDUCING_GAP)),
+        max(1, int((box[3] - box[1]) / size[1] / REDUCING_GAP)),
+    )
+    part = outer(box, factor)
+    reduced = _reduced(image, part, factor)
+    box = (
+        (box[0] - part[0]) / factor[0],
+        (box[1] - part[1]) / factor[1],
+        min((box[2] - part[0]) / factor[0], reduced.width),
+        min((box[3] - part[1]) / factor[1], reduced.height),
+    )
+    if size == reduced.size and box == (0, 0, *size):
+        return reduced
+    return reduced.resize(size, Image.Resampling.BICUBIC, box)
+
+
+def _reduced(image: Image.Image, part: tuple[int, int, int, int], factor: Size) -> Image.Image:
+    """`part` of the picture in a mode that resamples well, divided by `factor`. Converted in strips: a conversion of
+    the whole would take as much memory again.
+    """
+    if image.mode in ("L", "RGB", "CMYK") and not image.has_transparency_data:
+        if factor == (1, 1):
+            return image if part == (0, 0, *image.size) else image.crop(part)
+        return image.reduce(factor, part)
+    left, top, right, bottom = part
+    rows = max(1, STRIP_PIXELS // (right - left) // factor[1]) * factor[1]
+    reduced = None
+    for start in range(top, bottom, rows):
+        strip = colour.resizable(image.crop((left, start, right, min(start + rows, bottom))))
+        strip = strip.reduce(factor) if factor != (1, 1) else strip
+        if reduced is None:
+            reduced = Image.new(strip.mode, (strip.width, ceil((bottom - top) / factor[1])))
+        reduced.paste(strip, (0, (start - top) // factor[1]))
+    assert reduced
+    return reduced
+
+
+def _narrow_colour_key(image: Image.Image) -> None:
+    """Pillow reads a PNG's 16-bit colours as 8, but leaves the colour that counts as transparent as it was."""
+    key = image.info.get("transparency")
+    tile = getattr(image, "tile", None)
+    if image.mode == "RGB" and isinstance(key, tuple) and tile and str(tile[0].args).endswith("16B"):
+        image.info["transparency"] = tuple(level >> 8 for level in key)

@@ -1,0 +1,62 @@
+"""Writes results: files without any metadata, and the placeholder that is shown before them."""
+
+import base64
+import io
+
+from PIL import Image
+from thumbhash import rgba_to_thumb_hash
+
+from imgs.animation import Animation
+from imgs.colour import on_white
+
+# Of each format that is written: extension and content type
+FILE_TYPES = {"jpeg": (".jpg", "image/jpeg"), "webp": (".webp", "image/webp"), "avif": (".avif", "image/avif")}
+MAX_HEIGHTS = {"jpeg": 65_500, "webp": 16_383, "avif": 65_536}  # what the encoders take
+PLACEHOLDER_SIDE = 24  # gives the same hash as 32, up to rounding, in half the time
+
+_SAVE_OPTIONS: dict[str, dict[str, object]] = {
+    "jpeg": {"optimize": True},
+    "webp": {"method": 4},
+    "avif": {"speed": 8, "subsampling": "4:2:0", "max_threads": 1},
+}
+
+
+def encode(image: Image.Image, image_format: str, quality: int) -> bytes:
+    """`image` as a JPEG (on white), WebP or AVIF file."""
+    if image_format == "jpeg":
+        image = on_white(image)
+    file = io.BytesIO()
+    image.save(file, image_format, quality=quality, **_SAVE_OPTIONS[image_format])
+    return file.getvalue()
+
+
+def encode_animation(animation: Animation, quality: int) -> bytes:
+    """An animated WebP."""
+    file = io.BytesIO()
+    first, *others = animation.frames
+    first.save(
+        file,
+        "webp",
+        save_all=True,
+        append_images=others,
+        duration=animation.durations,
+        loop=animation.loops,
+        quality=quality,
+        method=2,
+    )
+    return file.getvalue()
+
+
+def encode_original(image: Image.Image) -> bytes:
+    """A full-size JPEG that stands in for an original; not optimised, which would take the memory of all pixels."""
+    file = io.BytesIO()
+    on_white(image).save(file, "jpeg", quality=92)
+    return file.getvalue()
+
+
+def placeholder(image: Image.Image) -> str:
+    """The ThumbHash of `image` on white, in base64."""
+    scale = min(1, PLACEHOLDER_SIDE / max(image.size))
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    tiny = on_white(image.resize(size, Image.Resampling.BOX)).convert("RGBA")
+    return base64.b64encode(bytes(rgba_to_thumb_hash(*size, tiny.tobytes()))).decode()
