@@ -177,7 +177,13 @@ def redo(image: UploadedImage) -> bool:
     ready = UploadedImage.objects.filter(
         pk=image.pk, status=Status.READY, compressed=image.compressed.name, renditions=image.renditions
     )
-    values = {"compressed": "", "compressed_size": None, "renditions": [], "renditions_size": 0, "next_edit": None}
+    values: dict[str, Any] = {
+        "compressed": "",
+        "compressed_size": None,
+        "renditions": [],
+        "renditions_size": 0,
+        "next_edit": None,
+    }
     with transaction.atomic():
         if not _queue_again(ready, image.gallery_id, revision=F("revision") + 1, **values):
             return False

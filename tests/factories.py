@@ -20,7 +20,6 @@ from imgs.results import Made
 from tests.copies import another
 
 
-
 @cache
 def plain(width: int = 320, height: int = 200, format: str = "JPEG", color: str = "teal") -> bytes:
     """The bytes of a picture of one colour."""

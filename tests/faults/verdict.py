@@ -12,7 +12,6 @@ from uuid import UUID
 import psycopg2
 
 from imgs.metadata import clean
-
 from tests.faults.fleet import FaultyFleet
 from tests.faults.load import Load
 from tests.faults.screens import Screen

@@ -305,7 +305,7 @@ def traffic(gallery: Gallery, tmp_path: Path) -> Iterator[None]:
 
     acts: list[Callable[[], Any]] = [
         lambda: upload(gallery, picture(200)),
-        lambda: work_off(),
+        work_off,
         remove_one,
         lambda: age_one(some()),
     ]
