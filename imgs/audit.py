@@ -128,7 +128,7 @@ class Audit:
         self._found(f"{name}: no image has this file of {size:,} bytes", "deleted")
 
     def _check_leftover(self, path: Path) -> None:
-        """What somebody died over: a file on the way into storage, or a folder of them. Other folders have their owners."""
+        """What somebody died over: a file on the way into storage, or a folder of them. Others have their owners."""
         try:
             modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
         except FileNotFoundError:
