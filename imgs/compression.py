@@ -125,10 +125,10 @@ class _Work:
     def compressed(self, with_room_for: Iterable[Size] = ()) -> tuple[Result, Files]:
         """The result and the files it names. `with_room_for` are sizes that will be asked for next."""
         header = self._picture.header
-        frames = animation.count_frames(self._picture)
-        moving = self._moving(frames)
+        is_animation = self._picture.frames > 1
+        moving = self._moving()
         original = None if header.format == "HEIF" else metadata.clean(self._data, header.format)
-        notes = ["first_frame"] * (frames > 1 and not moving)
+        notes = ["first_frame"] * (is_animation and not moving)
         files = {}
         if original is None:
             notes.append("original_reencoded")
@@ -139,7 +139,7 @@ class _Work:
 
         version = self._animated(moving) if moving else self._still(with_room_for)
         placeholder = encoding.placeholder(moving.frames[0] if moving else self._in(version.size))
-        unchanged = version.content_type == header.content_type and version.is_animated == (frames > 1)
+        unchanged = version.content_type == header.content_type and version.is_animated == is_animation
         if original is not None and unchanged and self.view.is_whole and len(version.data) >= len(original):
             notes.append("already_optimal")
             size = header.width, header.height
@@ -159,15 +159,13 @@ class _Work:
             renditions.append(Rendition(name, *size, len(data)))
         return renditions, files
 
-    def _moving(self, frames: int) -> Animation | None:
-        if frames < 2 or self._options.format not in (None, "webp"):
+    def _moving(self) -> Animation | None:
+        if self._picture.frames < 2 or self._options.format not in (None, "webp"):
             return None
         size = self._size("webp")
-        return (
-            animation.read(self._picture, self.view, size)
-            if animation.is_affordable(self._picture, frames, size)
-            else None
-        )
+        if not animation.is_affordable(self._picture, size):
+            return None
+        return animation.read(self._picture, self.view, size)
 
     def _animated(self, moving: Animation) -> _Version:
         data = encoding.encode_animation(moving, self._options.quality)
