@@ -24,20 +24,12 @@ class Animation:
     loops: int
 
 
-def count_frames(picture: Picture) -> int:
-    """How many frames the picture shows one after the other; 1 when it is still."""
-    if picture.header.format == "HEIF":
-        return 1  # what else is in there are other pictures
-    frames = int(getattr(picture.image, "n_frames", 1))
-    return max(1, frames - _first(picture.image))
-
-
-def is_affordable(picture: Picture, frames: int, size: Size) -> bool:
-    """Whether so many frames can be brought to `size` in a few seconds."""
+def is_affordable(picture: Picture, size: Size) -> bool:
+    """Whether all frames can be brought to `size` in a few seconds."""
     return (
-        frames <= MAX_FRAMES
-        and frames * picture.header.width * picture.header.height <= MAX_SOURCE_PIXELS
-        and frames * size[0] * size[1] <= MAX_RESULT_PIXELS
+        picture.frames <= MAX_FRAMES
+        and picture.frames * picture.header.width * picture.header.height <= MAX_SOURCE_PIXELS
+        and picture.frames * size[0] * size[1] <= MAX_RESULT_PIXELS
     )
 
 
@@ -48,22 +40,18 @@ def read(picture: Picture, view: View, size: Size) -> Animation | None:
     image = picture.image
     frames: list[Image.Image] = []
     durations: list[int] = []
-    first = _first(image)
-    try:
-        for number in range(first, first + count_frames(picture)):
+    for number in range(picture.first_frame, picture.first_frame + picture.frames):
+        try:
             image.seek(number)
-            frames.append(picture.finished(resized(image, view.stored_box, view.stored_size(size)), view))
-            durations.append(_duration(image))
-    except MemoryError:
-        raise
-    except Exception:  # noqa: BLE001 (decoders raise whatever they like)
-        image.seek(0)
-    return Animation(frames, durations[: len(frames)], _loops(picture)) if len(frames) > 1 else None
-
-
-def _first(image: Image.Image) -> int:
-    """An APNG may begin with a picture for those who can't show the animation."""
-    return 1 if getattr(image, "default_image", False) else 0
+            frame = picture.finished(resized(image, view.stored_box, view.stored_size(size)), view)
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001 (decoders raise whatever they like)
+            break
+        frames.append(frame)
+        durations.append(_duration(image))
+    image.seek(0)
+    return Animation(frames, durations, _loops(picture)) if len(frames) > 1 else None
 
 
 def _duration(image: Image.Image) -> int:

@@ -21,16 +21,20 @@ class CompressionError(Exception):
         self.code = code
 
 
-def check(data: bytes, header: Header) -> None:
-    """Raise CompressionError too_complex for more scans or frames than any honest picture has."""
+def check(data: bytes, header: Header) -> int:
+    """The number of frames of a GIF, an APNG or a WebP, 0 or 1 for a still picture, 0 for other formats; none decoded.
+
+    Raises CompressionError too_complex for more scans or frames than any honest picture has.
+    """
     if header.progressive and _has_too_many_scans(data):
         raise CompressionError("too_complex")
-    if count_frames(data, header.format) * header.width * header.height > MAX_ANIMATION_PIXELS:
+    frames = _count_frames(data, header.format)
+    if frames * header.width * header.height > MAX_ANIMATION_PIXELS:
         raise CompressionError("too_complex")
+    return frames
 
 
-def count_frames(data: bytes, image_format: str) -> int:
-    """The frames of a GIF, an APNG or a WebP, none decoded; 0 or 1 for a still picture and for other formats."""
+def _count_frames(data: bytes, image_format: str) -> int:
     if image_format == "GIF":
         return _gif_frames(data)
     chunk = _FRAME_CHUNKS.get(image_format)

@@ -114,10 +114,10 @@ class _Work:
     def compressed(self, with_room_for: Iterable[Size] = ()) -> tuple[Result, Files]:
         """The result and the files it names. `with_room_for` are sizes that will be asked for next."""
         header = self._picture.header
-        frames = animation.count_frames(self._picture)
-        moving = self._moving(frames)
+        is_animation = self._picture.frames > 1
+        moving = self._moving()
         original = None if header.format == "HEIF" else metadata.clean(self._data, header.format)
-        notes = ["first_frame"] * (frames > 1 and not moving)
+        notes = ["first_frame"] * (is_animation and not moving)
         files = {}
         if original is None:
             notes.append("original_reencoded")
@@ -129,7 +129,7 @@ class _Work:
 
         version = self._animated(moving) if moving else self._still(with_room_for)
         placeholder = encoding.placeholder(moving.frames[0] if moving else self._in(version.size))
-        unchanged = version.content_type == header.content_type and version.is_animated == (frames > 1)
+        unchanged = version.content_type == header.content_type and version.is_animated == is_animation
         if original is not None and unchanged and self.view.is_whole and len(version.data) >= len(original):
             notes.append("already_optimal")
             size = header.width, header.height
@@ -143,7 +143,7 @@ class _Work:
         """The renditions, the largest first; none of what moves."""
         renditions: list[Rendition] = []
         files: Files = {}
-        if self._moves(animation.count_frames(self._picture)):
+        if self._moves():
             return renditions, files
         for size in _rendition_sizes(self.view):
             data = encoding.encode(self._in(size), "webp", RENDITION_QUALITY)
@@ -152,13 +152,13 @@ class _Work:
             renditions.append(Rendition(name, *size, len(data)))
         return renditions, files
 
-    def _moving(self, frames: int) -> Animation | None:
-        return animation.read(self._picture, self.view, self._size("webp")) if self._moves(frames) else None
+    def _moving(self) -> Animation | None:
+        return animation.read(self._picture, self.view, self._size("webp")) if self._moves() else None
 
-    def _moves(self, frames: int) -> bool:
+    def _moves(self) -> bool:
         """Whether the result is to move."""
-        wanted = frames > 1 and self._options.format in (None, "webp")
-        return wanted and animation.is_affordable(self._picture, frames, self._size("webp"))
+        wanted = self._picture.frames > 1 and self._options.format in (None, "webp")
+        return wanted and animation.is_affordable(self._picture, self._size("webp"))
 
     def _animated(self, moving: Animation) -> _Version:
         data = encoding.encode_animation(moving, self._options.quality)

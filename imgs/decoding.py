@@ -25,6 +25,8 @@ from imgs.geometry import Box, Size, View, outer
 from imgs.header import Header, UnsupportedType, read_header
 
 REDUCING_GAP = 2.0  # decode and box-reduce to twice the target, then resample well: no visible loss
+# A flag in the header of an animation. Many encoders forget it when it is only around the frames that nothing is shown
+WEBP_ALPHA = 0x10
 STRIP_PIXELS = 4_000_000  # converted at once
 
 Image.preinit()  # now, so that the first picture does not wait for it
@@ -52,6 +54,8 @@ class Picture:
     image: Image.Image
     profile: bytes | None
     gamma: float | None
+    frames: int = 1  # of an animation
+    first_frame: int = 0
 
     def view(self, crop: tuple[int, int, int, int] | None = None, *, flip: bool = False, rotation: int = 0) -> View:
         """What is shown when the upright picture is cropped, then mirrored, then turned."""
@@ -82,14 +86,26 @@ def open_picture(data: bytes, max_pixels: int) -> Picture:
         raise CompressionError("unsupported_type") from None
     if header.width * header.height > max_pixels:
         raise CompressionError("too_many_pixels")
-    check(data, header)
+    counted = check(data, header)
     Image.MAX_IMAGE_PIXELS = max_pixels
+    if header.format == "WEBP" and counted:
+        data = data[:20] + bytes((data[20] | WEBP_ALPHA,)) + data[21:]
     image = _OPENERS[header.format](io.BytesIO(data))
     if image.size != header.stored_size:
         raise CompressionError("damaged_image")  # two readers disagree: the limit above was not about this picture
     _narrow_colour_key(image)
     gamma = None if "srgb" in image.info else image.info.get("gamma")
-    return Picture(header, image, image.info.get("icc_profile"), gamma)
+    return Picture(header, image, image.info.get("icc_profile"), gamma, *_frames(image, counted))
+
+
+def _frames(image: ImageFile.ImageFile, counted: int) -> tuple[int, int]:
+    """How many frames move, and which is the first."""
+    if isinstance(image, HeifImageFile):
+        return 1, 0  # what else is in there are other pictures
+    if isinstance(image, GifImagePlugin.GifImageFile):
+        return max(1, counted), 0  # Pillow would walk through all of them again
+    first = 1 if getattr(image, "default_image", False) else 0  # an APNG's picture for those who can't show the rest
+    return max(1, getattr(image, "n_frames", 1) - first), first
 
 
 def rendered(picture: Picture, image: Image.Image) -> Picture:

@@ -8,6 +8,7 @@ from thumbhash import rgba_to_thumb_hash
 
 from imgs.animation import Animation
 from imgs.colour import on_white
+from imgs.decoding import WEBP_ALPHA
 
 # Of each format that is written: extension and content type
 FILE_TYPES = {"jpeg": (".jpg", "image/jpeg"), "webp": (".webp", "image/webp"), "avif": (".avif", "image/avif")}
@@ -31,7 +32,7 @@ def encode(image: Image.Image, image_format: str, quality: int) -> bytes:
 
 
 def encode_animation(animation: Animation, quality: int) -> bytes:
-    """An animated WebP."""
+    """An animated WebP. The encoder cuts off transparent edges and then forgets to say that there were any."""
     file = io.BytesIO()
     first, *others = animation.frames
     first.save(
@@ -44,7 +45,10 @@ def encode_animation(animation: Animation, quality: int) -> bytes:
         quality=quality,
         method=2,
     )
-    return file.getvalue()
+    data = bytearray(file.getbuffer())
+    if any(frame.mode == "RGBA" for frame in animation.frames) and data[12:16] == b"VP8X":
+        data[20] |= WEBP_ALPHA
+    return bytes(data)
 
 
 def encode_original(image: Image.Image) -> bytes:

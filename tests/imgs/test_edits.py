@@ -1,155 +1,117 @@
-"""Edits: another version of the same original, asked for by its uploader, shown when it is there, always undoable."""
+"""Crop, then flip, then rotation, applied to the upright picture, whichever way it lies in the file."""
 
-import io
 from pathlib import Path
-from typing import Any
 
 import pytest
-from django.core.files.storage import default_storage
-from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
 from PIL import Image
 
-from imgs import cards, files, jobs, removal, signing
-from imgs.models import Gallery, UploadedImage
-from tests.factories import made, work_off
-from tests.pictures import QUADRANTS, close, corners, encoded, quadrants
-
-RED, GREEN, BLUE, YELLOW = QUADRANTS
+from tests.heic import heic
+from tests.imgs.compressing import Bench
+from tests.pictures import BLUE, GREEN, QUADRANTS, RED, YELLOW, close, corners, encoded, photo, quadrants, turned
 
 
 @pytest.fixture
-def image(gallery: Gallery, client: Client) -> UploadedImage:
-    """A ready picture of four colours, with renditions; `client` uploaded it."""
-    content = encoded(quadrants(800, 600), "JPEG")
-    client.post("/upload/", {"image": SimpleUploadedFile("photo.jpg", content)})
-    work_off()
-    ready = work_off(jobs.SEEN_LATER)
-    assert ready is not None
-    return ready
-
-
-def ask(client: Client, image: UploadedImage, **edit: Any) -> Any:
-    address = f"/api/v1/galleries/main/images/{image.pk}/edits"
-    return client.post(address, {"revision": image.revision, **edit}, content_type="application/json")
-
-
-def shown(image: UploadedImage) -> list[tuple[int, ...]]:
-    with Image.open(io.BytesIO(Path(image.compressed.path).read_bytes())) as small:
-        return corners(small)
-
-
-def looks(image: UploadedImage, *wanted: tuple[int, int, int]) -> bool:
-    return all(close(colour, quadrant, 20) for colour, quadrant in zip(shown(image), wanted, strict=True))
-
-
-def edited(client: Client, image: UploadedImage, **edit: Any) -> UploadedImage:
-    assert ask(client, image, **edit).status_code == 202
-    finished = work_off()
-    assert finished is not None
-    return finished
-
-
-def test_it_turns_crops_and_mirrors_the_kept_original(client: Client, image: UploadedImage) -> None:
-    turned = edited(client, image, rotation=90)
-    assert looks(turned, BLUE, RED, YELLOW, GREEN)
-    assert (turned.compressed_width, turned.compressed_height) == (150, 200)
-    mirrored = edited(client, turned, flip=True)
-    assert looks(mirrored, GREEN, RED, YELLOW, BLUE)
-    part = edited(client, mirrored, crop={"x": 400, "y": 0, "width": 400, "height": 300}, rotation=180)
-    assert looks(part, GREEN, GREEN, GREEN, GREEN)
-    assert (part.width, part.height) == (800, 600)
-    assert cards.card(part)["edit"] == {
-        "crop": {"x": 400, "y": 0, "width": 400, "height": 300},
-        "flip": False,
-        "rotation": 180,
-    }
-
-
-def test_it_undoes_an_edit_by_another_one(client: Client, image: UploadedImage) -> None:
-    turned = edited(client, image, rotation=270, crop={"x": 0, "y": 0, "width": 100, "height": 100})
-    undone = edited(client, turned)
-    assert looks(undone, *QUADRANTS)
-    assert (undone.compressed_width, undone.compressed_height) == (150, 113)
-    assert (undone.revision, cards.card(undone)["edit"]) == (image.revision + 2, None)
-
-
-def test_it_serves_the_old_revision_until_the_new_one_is_there(client: Client, image: UploadedImage) -> None:
-    old = cards.card(image)
-    answer = ask(client, image, rotation=90).json()["image"]
-    assert (answer["revision"], answer["edit"], answer["edit_pending"]) == (image.revision, None, True)
-    capability = signing.read(old["compressed_url"].split("/")[2])
-    assert files.find(capability) is not None
-    finished = work_off()
-    assert finished is not None
-    card = cards.card(finished)
-    assert (card["revision"], card["edit_pending"], files.find(capability)) == (image.revision + 1, False, None)
-    assert not any(default_storage.exists(name) for name in image.file_names if name != image.original.name)
-    rendition = (card["srcset"] or "").split(" ")[0]
-    file = files.find(signing.read(rendition.split("/")[2]))
-    assert file is not None
-    assert file.width < file.height
-
-
-def test_it_refuses_an_edit_of_a_stale_revision_or_while_another_waits(client: Client, image: UploadedImage) -> None:
-    assert ask(client, image, rotation=90).status_code == 202
-    for answer in (ask(client, image, rotation=180), ask(client, image, flip=True)):
-        assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
-    work_off()
-    assert ask(client, image, rotation=180).status_code == 409
-
-
-def test_it_lets_nobody_else_edit_but_staff(image: UploadedImage, admin_client: Client) -> None:
-    answer = ask(Client(), image, rotation=90)
-    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
-    assert ask(admin_client, image, rotation=90).status_code == 202
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
 
 
 @pytest.mark.parametrize(
-    "edit",
+    ("image_format", "orientation"), [*(("JPEG", number) for number in range(1, 9)), ("PNG", 6), ("AVIF", 7)]
+)
+@pytest.mark.parametrize(
+    ("edit", "size", "order"),
     [
-        {"rotation": 45},
-        {"crop": {"x": 700, "y": 0, "width": 101, "height": 10}},
-        {"crop": {"x": -1, "y": 0, "width": 10, "height": 10}},
-        {"crop": {"x": 0, "y": 0, "width": 0, "height": 10}},
-        {"width": 5000},
-        {"format": "tiff"},
+        ({}, (1200, 800), (0, 1, 2, 3)),
+        ({"flip": True}, (1200, 800), (1, 0, 3, 2)),
+        ({"rotation": 90}, (800, 1200), (2, 0, 3, 1)),
+        ({"rotation": 180}, (1200, 800), (3, 2, 1, 0)),
+        ({"rotation": 270}, (800, 1200), (1, 3, 0, 2)),
+        ({"flip": True, "rotation": 90}, (800, 1200), (3, 1, 2, 0)),
+        ({"crop": (300, 200, 600, 400)}, (600, 400), (0, 1, 2, 3)),
+        ({"crop": (0, 0, 600, 400), "rotation": 90}, (400, 600), (0, 0, 0, 0)),
+        ({"crop": (600, 0, 600, 800), "flip": True}, (600, 800), (1, 1, 3, 3)),
+        ({"crop": (0, 400, 1200, 400), "rotation": 270}, (400, 1200), (3, 3, 2, 2)),
+    ],
+    ids=str,
+)
+def test_it_shows_what_the_edit_asks_for(
+    bench: Bench,
+    edit: dict[str, object],
+    size: tuple[int, int],
+    order: tuple[int, ...],
+    image_format: str,
+    orientation: int,
+) -> None:
+    result = bench.run(turned(orientation, image_format, size=(1200, 800)), width=120, **edit)
+    assert (result.width, result.height) == (1200, 800)
+    assert (result.compressed_width, result.compressed_height) == (120, round(120 * size[1] / size[0]))
+    assert all(map(close, corners(bench.made()), [QUADRANTS[place] for place in order]))
+
+
+def test_it_cuts_at_the_very_pixel(bench: Bench) -> None:
+    image = Image.new("RGB", (400, 300), GREEN)
+    image.paste(RED, (101, 51, 141, 81))
+    for data in (encoded(image, "PNG"), encoded(image, "WEBP", lossless=True)):
+        result = bench.run(data, width=4096, crop=(101, 51, 40, 30), format="webp", quality=100)
+        assert (result.compressed_width, result.compressed_height) == (40, 30)
+        small = bench.made()
+        assert all(close(small.getpixel(place), RED) for place in [(0, 0), (39, 0), (0, 29), (39, 29)])
+
+
+def test_it_cuts_a_jpeg_that_is_decoded_small_at_nearly_the_pixel(bench: Bench) -> None:
+    image = Image.new("RGB", (4000, 3000), GREEN)
+    image.paste(RED, (1000, 500, 3003, 2003))
+    small = bench.small(encoded(image, "JPEG", quality=95), crop=(1000, 500, 2003, 1503), quality=95)
+    assert small.size == (150, 113)
+    assert all(close(small.getpixel(place), RED) for place in [(1, 1), (148, 1), (1, 111), (148, 111)])
+
+
+def test_it_never_enlarges_what_was_cut_out(bench: Bench) -> None:
+    result = bench.run(encoded(quadrants(), "PNG"), crop=(10, 10, 60, 20), rotation=90)
+    assert (result.compressed_width, result.compressed_height) == (20, 60)
+
+
+@pytest.mark.parametrize(
+    ("crop", "size"),
+    [
+        ((-50, -50, 150, 100), (100, 50)),
+        ((390, 290, 100, 100), (10, 10)),
+        ((900, 900, 10, 10), (1, 1)),
+        ((0, 0, 1, 1), (1, 1)),
     ],
 )
-def test_it_refuses_what_is_not_possible(client: Client, image: UploadedImage, edit: dict[str, Any]) -> None:
-    answer = ask(client, image, **edit)
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_parameter")
-    image.refresh_from_db()
-    assert image.work == "none"
+def test_it_leaves_out_what_lies_outside_the_picture(
+    bench: Bench, crop: tuple[int, int, int, int], size: tuple[int, int]
+) -> None:
+    result = bench.run(encoded(quadrants(), "PNG"), crop=crop)
+    assert (result.compressed_width, result.compressed_height) == size
 
 
-def test_it_shows_the_old_version_on_when_an_edit_fails(client: Client, image: UploadedImage) -> None:
-    ask(client, image, rotation=90)
-    job = jobs.claim()
-    assert job is not None
-    assert jobs.fail(job, "too_complex") is True
-    image.refresh_from_db()
-    card = cards.card(image)
-    assert (card["status"], card["revision"], card["edit"], card["edit_pending"]) == ("ready", 1, None, False)
-    assert all(default_storage.exists(name) for name in image.file_names)
+def test_it_edits_a_heic_as_it_is_seen(bench: Bench) -> None:
+    result, renditions = bench.edit(heic(quadrants(), quarters=1), crop=(0, 0, 300, 200), flip=True)
+    assert (result.width, result.height, result.original) == (300, 400, "original.jpg")
+    assert bench.decoded("original.jpg").size == (300, 400)
+    assert all(map(close, corners(bench.decoded("original.jpg")), (GREEN, YELLOW, RED, BLUE)))
+    for name in (result.compressed, renditions[0].name):
+        assert all(map(close, corners(bench.decoded(name)), (YELLOW, GREEN, YELLOW, GREEN)))
 
 
-def test_it_ends_when_the_picture_is_removed_meanwhile(client: Client, image: UploadedImage) -> None:
-    ask(client, image, rotation=90)
-    job = jobs.claim()
-    assert job is not None
-    removal.remove(image)
-    source = job.source
-    source.write_bytes(encoded(quadrants(80, 60), "JPEG"))
-    with made(job) as result:
-        assert jobs.finish(job, result) is False
-    source.unlink()
-    assert ask(client, image, rotation=90).status_code == 404
+def test_it_makes_the_same_in_one_go_as_in_two(bench: Bench) -> None:
+    data, options = photo(2400, 1600), {"crop": (200, 100, 2100, 1400), "rotation": 90, "quality": 90}
+    result, renditions = bench.edit(data, **options)
+    once = {name: bench.decoded(name) for name in [result.compressed, *(r.name for r in renditions)]}
+    again = bench.run(data, **options)
+    assert [(r.name, r.width, r.height) for r in bench.renditions(data, **options)] == [
+        (r.name, r.width, r.height) for r in renditions
+    ]
+    assert (again.compressed, again.compressed_width) == (result.compressed, result.compressed_width)
+    for name, image in once.items():
+        other = bench.decoded(name)
+        assert image.size == other.size
+        assert all(map(close, corners(image), corners(other)))
 
 
-def test_it_answers_404_for_a_picture_of_another_gallery(client: Client, image: UploadedImage) -> None:
-    Gallery.objects.create(slug="pesta", title="Pesta")
-    answer = client.post(
-        f"/api/v1/galleries/pesta/images/{image.pk}/edits", {"revision": 1}, content_type="application/json"
-    )
-    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+def test_it_lets_an_edit_ask_for_more_than_the_renditions_have(bench: Bench) -> None:
+    result, renditions = bench.edit(photo(2400, 1600), width=2400, format="webp")
+    assert result.compressed_width == 2400
+    assert [rendition.width for rendition in renditions] == [1920, 1280, 640, 320]

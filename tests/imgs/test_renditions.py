@@ -1,124 +1,110 @@
-"""First the small version, then the renditions: a second job, a second change, and nothing lost between the two."""
+"""Several sizes for browsers to choose from, and what is shown before any of them is there."""
 
-from datetime import timedelta
+import base64
 from pathlib import Path
 
 import pytest
-from django.core.files.storage import default_storage
-from django.db.models.functions import Now
 from PIL import Image
+from thumbhash import thumb_hash_to_approximate_aspect_ratio, thumb_hash_to_average_rgba
 
-from imgs import cards, files, jobs, removal, signing
-from imgs.models import Gallery, UploadedImage
-from tests.factories import done, picture, upload, work_off
-from tests.pictures import animation, photo
+from imgs.compression import Rendition
+from tests.imgs.compressing import Bench
+from tests.pictures import (
+    DISPLAY_P3,
+    QUADRANTS,
+    animation,
+    close,
+    corners,
+    encoded,
+    half_transparent,
+    in_srgb,
+    matrix_profile,
+    photo,
+    quadrants,
+    turned,
+)
 
 
 @pytest.fixture
-def ready(gallery: Gallery) -> UploadedImage:
-    """A picture whose small version is there, and whose renditions are owed."""
-    upload(gallery, photo(2400, 1600))
-    image = work_off()
-    assert image is not None
-    return image
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
 
 
-def widths(image: UploadedImage) -> list[int]:
-    return sorted(signing.widths_of(cards.card(image)["srcset"] or ""))
+@pytest.mark.parametrize(
+    ("size", "widths"),
+    [
+        ((4000, 3000), [1920, 1280, 640, 320]),
+        ((1920, 1080), [1920, 1280, 640, 320]),
+        ((1921, 1080), [1920, 1280, 640, 320]),
+        ((1000, 3000), [1000, 640, 320]),
+        ((500, 400), [500, 320]),
+        ((320, 200), [320]),
+        ((9, 9), [9]),
+        ((1, 1), [1]),
+    ],
+)
+def test_it_makes_the_usual_widths_and_the_own(bench: Bench, size: tuple[int, int], widths: list[int]) -> None:
+    renditions = bench.renditions(encoded(Image.new("L", size, 90), "PNG"))
+    assert [rendition.width for rendition in renditions] == widths
+    for rendition in renditions:
+        made = bench.decoded(rendition.name)
+        height = max(1, round(size[1] * rendition.width / size[0]))
+        size_on_disk = (bench.folder / rendition.name).stat().st_size
+        assert rendition == Rendition(rendition.name, rendition.width, height, size_on_disk)
+        assert (made.format, made.size) == ("WEBP", (rendition.width, height))
 
 
-def test_it_shows_the_small_version_before_there_are_renditions(ready: UploadedImage) -> None:
-    card = cards.card(ready)
-    assert (card["status"], card["srcset"], len(card["placeholder"]) > 20) == ("ready", None, True)
-    image = work_off(jobs.SEEN_LATER)
-    assert image is not None
-    assert widths(image) == [320, 640, 1280, 1920]
-    assert (image.seq, image.revision, image.work, image.attempts) == (ready.seq + 1, ready.revision, "none", 0)
+def test_it_makes_renditions_of_the_edited_picture(bench: Bench) -> None:
+    renditions = bench.renditions(turned(6, size=(800, 600)), crop=(0, 0, 400, 600), rotation=90)
+    assert [(rendition.width, rendition.height) for rendition in renditions] == [(600, 400), (320, 213)]
+    for rendition in renditions:
+        shown = corners(bench.decoded(rendition.name))
+        assert all(map(close, shown, [QUADRANTS[place] for place in (2, 0, 2, 0)]))
 
 
-def test_it_hands_each_rendition_out_under_a_url_of_its_own(ready: UploadedImage) -> None:
-    image = work_off(jobs.SEEN_LATER)
-    assert image is not None
-    for entry in (cards.card(image)["srcset"] or "").split(", "):
-        url, descriptor = entry.split(" ")
-        file = files.find(signing.read(url.split("/")[2]))
-        assert file is not None
-        with Image.open(file.path) as shown:
-            assert (shown.format, shown.width, file.width) == ("WEBP", int(descriptor[:-1]), shown.width)
-            assert (file.content_type, file.size) == ("image/webp", file.path.stat().st_size)
+def test_it_writes_neither_metadata_nor_profile_into_them(bench: Bench) -> None:
+    data = encoded(
+        Image.new("RGB", (700, 500), (200, 100, 100)),
+        "JPEG",
+        exif=turned(1).partition(b"Exif\0\0")[2][:60],
+        comment="my secret place",
+        icc_profile=matrix_profile(DISPLAY_P3),
+        quality=95,
+    )
+    for rendition in bench.renditions(data):
+        written = (bench.folder / rendition.name).read_bytes()
+        assert written[12:16] == b"VP8 "  # nothing but a picture
+        assert close(bench.decoded(rendition.name).getpixel((9, 9)), in_srgb((200, 100, 100), DISPLAY_P3), 5)
 
 
-def test_it_claims_no_renditions_for_those_whom_somebody_waits_for(gallery: Gallery, ready: UploadedImage) -> None:
-    assert jobs.claim(jobs.SEEN_FIRST) is None
-    waiting = upload(gallery)
-    job = jobs.claim(jobs.SEEN_FIRST)
-    assert job is not None
-    assert job.image == waiting.pk
-    job = jobs.claim(jobs.SEEN_LATER)
-    assert job is not None
-    assert job.image == ready.pk
+def test_it_names_them_in_the_folder_that_it_was_given(bench: Bench) -> None:
+    names = {rendition.name for rendition in bench.renditions(photo(1000, 700))}
+    assert {path.name for path in bench.folder.iterdir()} == names
 
 
-def test_it_owes_the_renditions_of_a_worker_that_died_over_them(ready: UploadedImage) -> None:
-    died = jobs.claim(jobs.SEEN_LATER)
-    assert died is not None
-    UploadedImage.objects.update(lease_until=Now() - timedelta(seconds=1))
-    image = work_off(jobs.SEEN_LATER)
-    assert image is not None
-    assert (len(widths(image)), done(died)) == (4, False)
-    assert len(list((Path(default_storage.path("renditions"))).glob(f"{image.pk}-*"))) == 4
+@pytest.mark.parametrize("size", [(1600, 1200), (600, 1200), (3, 2), (1, 1), (4000, 3), (3, 4000)])
+def test_it_keeps_the_shape_in_the_placeholder(bench: Bench, size: tuple[int, int]) -> None:
+    placeholder = base64.b64decode(bench.run(encoded(quadrants(*size), "PNG")).placeholder)
+    assert len(placeholder) <= 28
+    ratio = thumb_hash_to_approximate_aspect_ratio(list(placeholder))
+    assert ratio == pytest.approx(min(7, max(1 / 7, size[0] / size[1])), rel=0.2)
 
 
-def test_it_leaves_a_picture_without_renditions_after_three_attempts(ready: UploadedImage) -> None:
-    for _ in range(jobs.ATTEMPTS_MAX):
-        assert jobs.claim(jobs.SEEN_LATER) is not None
-        UploadedImage.objects.update(lease_until=Now() - timedelta(seconds=1))
-    assert jobs.give_up() == 1
-    image = UploadedImage.objects.get()
-    assert (image.status, image.work, image.seq) == ("ready", "none", ready.seq)
+def test_it_has_the_average_colour_in_the_placeholder(bench: Bench) -> None:
+    placeholder = base64.b64decode(bench.run(encoded(Image.new("RGB", (400, 300), (200, 90, 30)), "PNG")).placeholder)
+    average = [round(level * 255) for level in thumb_hash_to_average_rgba(list(placeholder))]
+    assert close(average, (200, 90, 30, 255))
 
 
-def test_it_leaves_what_moves_as_it_is(gallery: Gallery) -> None:
-    upload(gallery, animation("GIF"))
-    image = work_off()
-    assert image is not None
-    assert image.compressed_type == "image/webp"
-    image = work_off(jobs.SEEN_LATER)
-    assert image is not None
-    assert (image.work, image.renditions, cards.card(image)["srcset"]) == ("none", [], None)
-    with Image.open(image.compressed.path) as moving:
-        assert moving.n_frames == 2  # type: ignore[attr-defined]
+@pytest.mark.parametrize("data", [encoded(half_transparent("RGBA"), "PNG"), encoded(half_transparent("LA"), "PNG")])
+def test_it_lays_a_transparent_picture_on_white_for_the_placeholder(bench: Bench, data: bytes) -> None:
+    opaque = Image.new("L", (300, 200), 255)
+    opaque.paste(0, (0, 0, 150, 200))
+    wanted = bench.run(encoded(opaque, "PNG")).placeholder
+    for output in ("jpeg", "webp"):
+        assert bench.run(data, format=output).placeholder == wanted
 
 
-def test_it_renews_the_urls_of_renditions_with_the_others(ready: UploadedImage) -> None:
-    image = work_off(jobs.SEEN_LATER)
-    assert image is not None
-    card = cards.card(image)
-    old = {**card, "urls_expire_at": "2020-01-01T00:00:00Z", "srcset": card["srcset"].replace("w640", "wxyz")}
-    assert cards.renewed(old, cards.urls_expire_at())["srcset"] == card["srcset"]
-
-
-def test_it_deletes_the_renditions_of_a_removed_picture(ready: UploadedImage) -> None:
-    image = work_off(jobs.SEEN_LATER)
-    assert image is not None
-    assert all(default_storage.exists(name) for name in image.file_names)
-    removal.remove(image)
-    assert not any(default_storage.exists(name) for name in image.file_names)
-
-
-def test_it_counts_what_renditions_take(gallery: Gallery, ready: UploadedImage) -> None:
-    from imgs.intake import stored_bytes
-
-    before = stored_bytes()
-    image = work_off(jobs.SEEN_LATER)
-    assert image is not None
-    sizes = [default_storage.size(name) for name in image.file_names]
-    assert before < stored_bytes() == sum(sizes)
-
-
-def test_it_has_one_rendition_of_a_small_picture(gallery: Gallery) -> None:
-    upload(gallery, picture(200, 100))
-    work_off()
-    image = work_off(jobs.SEEN_LATER)
-    assert image is not None
-    assert widths(image) == [200]
+def test_it_shows_the_first_frame_in_the_placeholder(bench: Bench) -> None:
+    first = bench.run(encoded(Image.new("RGB", (300, 200), (220, 30, 30)), "PNG")).placeholder
+    assert bench.run(animation("GIF")).placeholder[:3] == first[:3]
