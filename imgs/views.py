@@ -164,5 +164,6 @@ def page_config(request: HttpRequest, shown: Gallery) -> dict[str, Any]:
         "max_bytes": settings.UPLOAD_MAX_BYTES,
         "max_pixels": settings.UPLOAD_MAX_PIXELS,
         "thumbnail_width": settings.THUMBNAIL_WIDTH,
+        "thumbnail_quality": settings.THUMBNAIL_QUALITY,
         "language": get_language(),
     }
