@@ -108,7 +108,7 @@ def unsupported_type() -> Problem:
     return Problem(
         "unsupported_type",
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        _("This file is not a picture that can be shown here. JPEG, PNG, GIF and WebP work."),
+        _("This file is not a picture that can be shown here. JPEG, PNG, GIF, WebP, AVIF and HEIC work."),
     )
 
 

@@ -1,10 +1,14 @@
 import { dimensions, errorText, fileSize, saving } from "./format.js";
 import { showName } from "./file-name.js";
 import { LoadingPicture } from "./loading-picture.js";
+import { noteSentences, noteWords } from "./picture-notes.js";
+import { forGrid, shownSize, smallVersion } from "./picture-sources.js";
+import { placeholderImage } from "./placeholder.js";
 
 const NARROWEST = 0.75;
 const WIDEST = 4;
 const TINY_PX = 240;
+const CORNER_PX = 240; // a wider small version would hide what it lies on
 const FAILED_RATIO = 1.6;
 const SOFT_MS = 200;
 
@@ -12,9 +16,9 @@ const SOFT_MS = 200;
 export class CardView {
   #options;
   #parts;
-  #backdrop;
   #original;
   #small;
+  #hinted = null; // the revision whose hint lies behind the picture
   element;
   card = null;
 
@@ -35,17 +39,14 @@ export class CardView {
       onNeedsUrl,
       onGivenUp: () => this.#note(gettext("This picture can't be shown right now.")),
     });
-    const quietly = { now, onLoad: () => {}, onNeedsUrl, onGivenUp: () => {} };
-    this.#small = new LoadingPicture(this.#parts.small, quietly);
-    this.#backdrop = new LoadingPicture(this.#parts.backdrop, quietly);
+    this.#small = new LoadingPicture(this.#parts.small, { now, onLoad: () => {}, onNeedsUrl, onGivenUp: () => {} });
     this.#parts.open.addEventListener("click", () => options.onOpen(card.id));
     this.patch(card);
   }
 
   /** Whether an address must be renewed before its picture can be loaded. */
   get needsUrl() {
-    const pictures = [this.#original, this.#small, this.#backdrop];
-    return this.card.status === "ready" && pictures.some((picture) => picture.needsUrl);
+    return this.card.status === "ready" && (this.#original.needsUrl || this.#small.needsUrl);
   }
 
   /** Puts the focus on the picture. */
@@ -87,6 +88,8 @@ export class CardView {
     this.#parts.note.hidden = true;
     this.#parts.sizes.textContent = `${fileSize(card.original_size)} → ${fileSize(card.compressed_size)}`;
     this.#parts.saving.textContent = saving(card.reduction_percentage);
+    this.#parts.notes.textContent = noteWords(card).join(" · ");
+    this.#parts.notes.title = noteSentences(card).join(" ");
     this.#parts.open.ariaLabel = interpolate(gettext("Open %(name)s"), { name: card.original_name }, true);
     this.#parts.small.width = card.compressed_width;
     this.#parts.small.height = card.compressed_height;
@@ -96,7 +99,10 @@ export class CardView {
   #wait() {
     const { card } = this;
     const hasFailed = card.status === "failed";
-    for (const image of [this.#parts.backdrop, this.#parts.original, this.#parts.small]) image.hidden = true;
+    for (const image of [this.#parts.original, this.#parts.small]) image.hidden = true;
+    this.#parts.backdrop.style.removeProperty("background-image");
+    this.#hinted = null;
+    this.#parts.notes.textContent = "";
     this.#note(hasFailed ? errorText(card.error, this.#options.config) : gettext("Being made"));
     this.#parts.sizes.textContent = hasFailed
       ? fileSize(card.original_size)
@@ -106,12 +112,13 @@ export class CardView {
 
   #showPictures() {
     const { card } = this;
-    const { revision, urls_expire_at: expires } = card;
-    const carried = card.compressed_data;
-    const small = { url: carried ?? card.compressed_url, expires: carried ? null : expires, revision };
-    this.#small.show(small);
-    this.#backdrop.show(small);
-    this.#original.show({ url: card.original_url, srcset: card.srcset, expires, revision });
+    const small = smallVersion(card);
+    this.#original.show(forGrid(card));
+    if (small.width <= CORNER_PX) this.#small.show(small);
+    else this.#parts.small.hidden = true;
+    if (this.#hinted === card.revision) return;
+    this.#hinted = card.revision;
+    this.#parts.backdrop.style.setProperty("background-image", placeholderImage(card) ?? `url("${small.url}")`);
   }
 
   #note(text) {
@@ -120,10 +127,13 @@ export class CardView {
   }
 
   #shape() {
-    const { width, height, status } = this.card;
+    const { status } = this.card;
+    const { width, height } = shownSize(this.card);
     const ratio = status === "failed" ? FAILED_RATIO : width / height;
     const framed = Math.min(Math.max(ratio, NARROWEST), WIDEST);
-    this.element.style.setProperty("--ratio", framed.toFixed(4));
+    for (const [name, value] of Object.entries({ ratio: framed.toFixed(4), width: `${width}px`, height: `${height}px` })) {
+      this.element.style.setProperty(`--${name}`, value);
+    }
     this.element.classList.toggle("is-extreme", Math.abs(framed - ratio) > 0.02);
     this.element.classList.toggle("is-tiny", width <= TINY_PX && height <= TINY_PX);
   }
@@ -145,5 +155,6 @@ function collect(element) {
     name: find("name"),
     sizes: find("card-sizes"),
     saving: find("card-saving"),
+    notes: find("card-notes"),
   };
 }

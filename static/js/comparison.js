@@ -1,4 +1,5 @@
-import { dimensions, fileSize, saving } from "./format.js";
+import { dimensions, fileSize, pictureType, saving } from "./format.js";
+import { noteSentences } from "./picture-notes.js";
 
 /**
  * Original and small version side by side, from the file somebody chose and the card that came of it. The original is
@@ -14,7 +15,8 @@ export class Comparison {
     this.#file = file;
     this.element = template.content.firstElementChild.cloneNode(true);
     this.#showOriginal(card);
-    this.#fill("result", card.compressed_size, card.compressed_width, card.compressed_height);
+    const { compressed_size: size, compressed_width: width, compressed_height: height, compressed_type: type } = card;
+    this.#fill("result", { size, width, height, type, notes: noteSentences(card, "result") });
     this.#image("result").addEventListener("error", onMissing);
     this.show(card);
     showSaving(this.element.querySelector(".comparison-saving"), card.reduction_percentage);
@@ -39,13 +41,17 @@ export class Comparison {
     this.#url = URL.createObjectURL(this.#file);
     image.addEventListener("error", () => (image.src = card.original_url), { once: true });
     image.src = this.#url;
-    this.#fill("original", card.original_size, card.width, card.height);
+    const { original_size: size, width, height, content_type: type } = card;
+    this.#fill("original", { size, width, height, type, notes: noteSentences(card, "original") });
   }
 
-  #fill(side, size, width, height) {
+  #fill(side, { size, width, height, type, notes }) {
     const figure = this.element.querySelector(`[data-side="${side}"]`);
     figure.querySelector(".comparison-size").textContent = fileSize(size);
-    figure.querySelector(".comparison-dimensions").textContent = dimensions(width, height);
+    figure.querySelector(".comparison-dimensions").textContent = type
+      ? `${pictureType(type)}, ${dimensions(width, height)}`
+      : dimensions(width, height);
+    figure.querySelector(".comparison-note").textContent = notes.join(" ");
     this.element.style.setProperty("--ratio", (width / height).toFixed(4));
   }
 

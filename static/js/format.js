@@ -12,6 +12,12 @@ export function fileSize(bytes) {
   return decimal(bytes / KILOBYTE ** unit, unit === 0 ? 0 : 1) + NO_BREAK_SPACE + UNITS[unit];
 }
 
+/** A size that is only known roughly: "45 KB", "4.1 KB". */
+export function roughSize(bytes) {
+  const rough = Number(bytes.toPrecision(2));
+  return fileSize(rough).replace(/(\d{2,})[.,]0/, "$1");
+}
+
 /** A limit as its setting is written, in powers of 1024: 5242880 is "5 MB". */
 export function sizeLimit(bytes) {
   const megabytes = bytes / 1024 ** 2;
@@ -36,6 +42,12 @@ export function saving(percentage) {
 /** "4032 × 3024" */
 export function dimensions(width, height) {
   return `${width}${NO_BREAK_SPACE}×${NO_BREAK_SPACE}${height}`;
+}
+
+/** What people call a content type: "WebP". */
+export function pictureType(contentType) {
+  const names = { "image/jpeg": "JPEG", "image/webp": "WebP", "image/apng": "PNG" };
+  return names[contentType] ?? contentType.replace(/^image\//, "").toUpperCase();
 }
 
 /** A whole number with the separators of the language: "1,234". */
@@ -91,7 +103,7 @@ const SENTENCES = {
     max_bytes
       ? interpolate(gettext("The picture is larger than %(limit)s."), { limit: sizeLimit(max_bytes) }, true)
       : gettext("The picture is too large."),
-  unsupported_type: () => gettext("This is not a picture that can be shown here. JPEG, PNG, GIF and WebP work."),
+  unsupported_type: () => gettext("This is not a picture that can be shown here. JPEG, PNG, GIF, WebP, AVIF and HEIC work."),
   unreadable_image: () => gettext("The picture is damaged and can't be read."),
   damaged_image: () => gettext("The picture is damaged; only a part of it arrived."),
   too_many_pixels: ({ max_pixels }) =>

@@ -3,12 +3,12 @@ const RENEW_BEFORE_MS = 90_000;
 
 /**
  * An <img> whose address runs out. It takes a new address only while it has something left to load: a picture that is
- * on the screen is left alone.
+ * on the screen is left alone, unless there is a larger one.
  */
 export class LoadingPicture {
   #image;
   #options;
-  #revision = null;
+  #shown = { revision: null, width: 0, srcset: null };
   #expires = null;
   #misses = 0;
   #failed = false;
@@ -34,17 +34,28 @@ export class LoadingPicture {
     return this.#expires !== null && !this.isLoaded && this.#expires - this.#options.now() < RENEW_BEFORE_MS;
   }
 
-  /** Shows this picture: `url` (and `srcset`) valid until `expires` (ISO time or null), of this revision. */
-  show({ url, srcset = null, expires = null, revision }) {
+  /**
+   * Shows this picture: `url` (and `srcset`, of which the widest has `width` pixels) valid until `expires` (ISO time or
+   * null), of this revision.
+   */
+  show({ url, srcset = null, sizes = null, width = 0, expires = null, revision }) {
     this.#image.hidden = false;
-    if (revision !== this.#revision) this.#startOver();
-    else if (!this.needsUrl) return;
-    this.#revision = revision;
+    if (revision !== this.#shown.revision) this.#startOver();
+    else if (!this.needsUrl && !this.#isBetter(width, srcset)) return;
+    this.#shown = { revision, width, srcset };
     this.#expires = expires === null ? null : Date.parse(expires);
     this.#failed = false;
-    if (srcset) this.#image.srcset = srcset;
-    else this.#image.removeAttribute("srcset");
+    for (const [name, value] of Object.entries({ sizes, srcset })) {
+      if (value) this.#image.setAttribute(name, value);
+      else this.#image.removeAttribute(name);
+    }
     this.#image.src = url;
+  }
+
+  /** A wider picture always is; a choice of widths is while nothing has been loaded. */
+  #isBetter(width, srcset) {
+    if (width > this.#shown.width) return true;
+    return !this.isLoaded && srcset !== null && this.#shown.srcset === null;
   }
 
   #startOver() {

@@ -1,4 +1,5 @@
 import { Announcer } from "./announcer.js";
+import { ChosenFiles } from "./chosen-files.js";
 import { ConnectionBadge } from "./connection-badge.js";
 import { DropZone } from "./drop-zone.js";
 import { GalleryFeed } from "./gallery-feed.js";
@@ -7,6 +8,7 @@ import { LostCards } from "./lost-cards.js";
 import { OlderPages } from "./older-pages.js";
 import { PictureDialog } from "./picture-dialog.js";
 import { ServerClock } from "./server-clock.js";
+import { SizeAndFormat } from "./size-and-format.js";
 import { ThemeSwitch } from "./theme-switch.js";
 import { UploadQueue } from "./upload-queue.js";
 import { stateText } from "./upload-row.js";
@@ -100,14 +102,21 @@ const uploads = new UploadView({
   fallback: find("file-input"),
   onCancel: (upload) => queue.cancel(upload),
   onRetry: (upload) => queue.retry(upload),
-  onDismiss: (upload) => queue.dismiss(upload),
+  onDismiss: (upload) => {
+    queue.dismiss(upload);
+    chosen.update();
+  },
   onMissing: (upload) => lostCards.lookUp(upload.card),
 });
+
+const choice = new SizeAndFormat({ details: find("choice"), config, onChange: () => chosen.update() });
+
+const chosen = new ChosenFiles({ choice, queue, place: find("choice-send"), fallback: find("file-input") });
 
 const dropZone = new DropZone({
   input: find("file-input"),
   veil: find("drop-veil"),
-  onFiles: (files) => queue.add(files),
+  onFiles: (files) => chosen.take(files),
 });
 
 /** Says how it ended, once: its card may be fetched again much later. */
@@ -120,4 +129,4 @@ function announceEnd(upload) {
 }
 
 const theme = new ThemeSwitch(find("theme"));
-for (const part of [theme, gallery, dialog, olderPages, uploads, queue, dropZone, feed]) part.start();
+for (const part of [theme, gallery, dialog, olderPages, uploads, queue, choice, chosen, dropZone, feed]) part.start();

@@ -1,6 +1,9 @@
 import { dimensions, fileSize, moment, saving } from "./format.js";
 import { showName } from "./file-name.js";
 import { LoadingPicture } from "./loading-picture.js";
+import { noteSentences } from "./picture-notes.js";
+import { forWindow, shownSize, smallVersion } from "./picture-sources.js";
+import { placeholderImage } from "./placeholder.js";
 
 const SWIPE_PX = 60;
 
@@ -72,6 +75,9 @@ export class PictureDialog {
     this.#parts.smallFacts.textContent = facts(card.compressed_size, card.compressed_width, card.compressed_height);
     this.#parts.saving.textContent = saving(card.reduction_percentage);
     this.#parts.added.textContent = moment(card.created_at);
+    this.#parts.notes.textContent = noteSentences(card).join(" ");
+    this.#parts.unedited.hidden = !card.edit;
+    if (card.edit) this.#parts.unedited.href = card.original_url;
     // Not `disabled`: that would drop the focus, and the arrow keys with it, at the end of the gallery.
     this.#parts.newer.ariaDisabled = String(this.#options.neighbour(card.id, -1) === null);
     this.#parts.older.ariaDisabled = String(this.#options.neighbour(card.id, 1) === null);
@@ -80,17 +86,30 @@ export class PictureDialog {
 
   #showPicture(card) {
     const { original } = this.#parts;
-    const small = card.compressed_data ?? card.compressed_url;
-    if (original.dataset.shown !== card.id) {
-      original.dataset.shown = card.id;
-      original.removeAttribute("src"); // or the last picture would stay until this one has arrived
+    const revision = `${card.id} ${card.revision}`;
+    if (original.dataset.shown !== revision) {
+      original.dataset.shown = revision;
+      original.removeAttribute("srcset"); // or the last picture would stay until this one has arrived
+      original.removeAttribute("src");
       original.alt = card.original_name;
-      original.style.setProperty("background-image", `url("${small}")`);
+      this.#hint(card);
       this.#note("");
     }
-    const revision = `${card.id} ${card.revision}`;
-    this.#picture.show({ url: card.original_url, srcset: card.srcset, expires: card.urls_expire_at, revision });
-    if (this.#picture.needsUrl) this.#options.renew([card.id]);
+    this.#fit(shownSize(card));
+    this.#picture.show({ ...forWindow(card), revision });
+    const isLinkDead = card.edit && Date.parse(card.urls_expire_at) < this.#options.now();
+    if (this.#picture.needsUrl || isLinkDead) this.#options.renew([card.id]);
+  }
+
+  /** The small version, and until that is there what the picture roughly looks like. */
+  #hint(card) {
+    const hints = [`url("${smallVersion(card).url}")`, placeholderImage(card)].filter(Boolean);
+    this.#parts.original.style.setProperty("background-image", hints.join(", "));
+  }
+
+  #fit({ width, height }) {
+    const look = { "--width": `${width}px`, "--height": `${height}px`, "--ratio": width / height };
+    for (const [name, value] of Object.entries(look)) this.#parts.original.style.setProperty(name, value);
   }
 
   #reveal() {
@@ -154,5 +173,7 @@ function collect(dialog) {
     smallFacts: find("picture-small-facts"),
     saving: find("picture-saving"),
     added: find("picture-added"),
+    notes: find("picture-notes"),
+    unedited: find("picture-unedited"),
   };
 }

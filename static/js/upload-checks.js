@@ -1,7 +1,13 @@
 /** What can be known about a file without sending it. */
 
-const TYPES = new Set(["image/jpeg", "image/pjpeg", "image/png", "image/gif", "image/webp"]);
-const EXTENSIONS = new Set(["jpg", "jpeg", "jpe", "jfif", "png", "gif", "webp"]);
+const TYPES = new Set(
+  ["jpeg", "pjpeg", "mpo", "png", "apng", "vnd.mozilla.apng", "gif", "webp"]
+    .concat(["avif", "heic", "heif", "heic-sequence", "heif-sequence"])
+    .map((name) => `image/${name}`),
+);
+const EXTENSIONS = new Set(
+  ["jpg", "jpeg", "jpe", "jfif", "mpo", "png", "apng", "gif", "webp", "avif", "heic", "heif", "hif"],
+);
 
 /**
  * The code of the problem that makes sending `file` pointless, or null.

@@ -6,6 +6,7 @@ import { sendFile } from "./upload-request.js";
 
 const AT_ONCE = 3;
 const IN_FLIGHT = new Set(["uploading", "complete", "held", "offline"]);
+const NOTHING_YET = { progress: 0, code: "", detail: "", card: null, isDuplicate: false };
 /** Problems that another attempt may not meet. */
 const PASSING = new Set([
   "storage_full",
@@ -22,10 +23,12 @@ const PASSING = new Set([
  * The files somebody chose, on their way: a few at once, again after a lost connection, in their turn when the server
  * asks to wait.
  *
- * @typedef {{key: string, file: File, state: UploadState, progress: number, code: string, detail: string,
- *            card: object|null}} Upload  `progress` from 0 to 1; `card` once the server has accepted the file
- * @typedef {"waiting"|"uploading"|"complete"|"held"|"offline"|"processing"|"ready"|"failed"|"cancelled"} UploadState
- *   complete: all bytes sent, no answer yet; held: the server asked to wait; offline: it can't be reached
+ * @typedef {{key: string, file: File, fields: object, state: UploadState, progress: number, code: string,
+ *            detail: string, estimate: number|null, card: object|null, isDuplicate: boolean}} Upload
+ *   `fields`: what is sent along, as chosen; `progress` from 0 to 1; `estimate` of the result, in bytes; `card` once the
+ *   server has accepted the file
+ * @typedef {"chosen"|"waiting"|"uploading"|"complete"|"held"|"offline"|"processing"|"ready"|"failed"|"cancelled"} UploadState
+ *   chosen: waits for its uploader; complete: all bytes sent, no answer yet; held: the server asked to wait; offline: it can't be reached
  */
 export class UploadQueue {
   #config;
@@ -54,18 +57,33 @@ export class UploadQueue {
     for (const upload of this.#uploads) this.cancel(upload);
   }
 
-  /** Takes in files; those that can't be pictures fail at once. Returns their uploads. */
-  add(files) {
-    const added = Array.from(files, (file) => {
-      const upload = { key: uploadKey(), file, state: "waiting", progress: 0, code: "", detail: "", card: null };
+  /** The files that wait for `send`. */
+  get chosen() {
+    return [...this.#uploads].filter(({ state }) => state === "chosen");
+  }
+
+  /** Takes in files, to be sent with these `fields`, at once or when told to; those that can't be pictures fail at once. */
+  add(files, { fields = {}, isHeld = false } = {}) {
+    for (const file of files) {
+      const state = isHeld ? "chosen" : "waiting";
+      const upload = { ...NOTHING_YET, key: uploadKey(), file, fields, state, estimate: null };
       this.#uploads.add(upload);
       const problem = problemWith(file, this.#config.max_bytes);
       if (problem) this.#fail(upload, problem);
       else this.#options.onChange(upload);
-      return upload;
-    });
+    }
     this.#startNext();
-    return added;
+  }
+
+  /** Sends what was held back, with these fields. */
+  send(fields) {
+    for (const upload of this.chosen) this.#become(upload, { state: "waiting", fields });
+    this.#startNext();
+  }
+
+  /** Takes in how large the result will be, about; null when that can't be told. */
+  estimated(upload, bytes) {
+    if (upload.state === "chosen") this.#become(upload, { estimate: bytes });
   }
 
   /** Whether giving up is still possible: nothing was accepted yet. */
@@ -89,7 +107,7 @@ export class UploadQueue {
     if (!UploadQueue.canRetry(upload)) return;
     // A key that the server has a picture for would only bring the same answer again.
     const key = upload.card || upload.code === "conflict" ? uploadKey() : upload.key;
-    this.#become(upload, { key, state: "waiting", progress: 0, code: "", detail: "", card: null });
+    this.#become(upload, { ...NOTHING_YET, key, state: "waiting" });
     this.#startNext();
   }
 
@@ -133,7 +151,7 @@ export class UploadQueue {
       const answer = await this.#attempt(upload);
       if (upload.state === "cancelled") break;
       if (answer.kind === "accepted") {
-        this.#accept(upload, answer.card);
+        this.#accept(upload, answer);
       } else if (answer.kind === "later") {
         await this.#pause(upload, { state: "held", code: answer.code }, answer.seconds * 1000);
         continue;
@@ -156,7 +174,7 @@ export class UploadQueue {
     const { answer, cancel } = sendFile({
       url: this.#config.upload_url,
       token: csrfToken(),
-      fields: { gallery: this.#config.gallery, key: upload.key },
+      fields: { gallery: this.#config.gallery, key: upload.key, ...upload.fields },
       file: upload.file,
       onProgress: (progress) => this.#become(upload, { progress }),
       onSent: () => this.#become(upload, { state: "complete", progress: 1 }),
@@ -180,8 +198,9 @@ export class UploadQueue {
     this.#interrupts.delete(upload);
   }
 
-  #accept(upload, card) {
-    this.#become(upload, { state: "processing", progress: 1, card });
+  #accept(upload, { card, isDuplicate }) {
+    const state = card.status === "ready" ? "ready" : "processing";
+    this.#become(upload, { state, progress: 1, card, isDuplicate });
     this.#options.onAccepted(card);
   }
 

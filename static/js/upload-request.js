@@ -5,8 +5,8 @@ const STALLED_AFTER_SECONDS = 60;
 /**
  * Starts sending. `onProgress` gets the sent share from 0 to 1, `onSent` is called when the last byte has left.
  * `answer` resolves, never rejects, to one of
- * `{kind: "accepted", card}`, `{kind: "refused", code, detail}`, `{kind: "later", code, seconds}` (it asked to wait),
- * `{kind: "unreachable"}` (no answer; the same key may be sent again) or `{kind: "cancelled"}`.
+ * `{kind: "accepted", card, isDuplicate}` (duplicate: the card was there before), `{kind: "refused", code, detail}`,
+ * `{kind: "later", code, seconds}` (it asked to wait), `{kind: "unreachable"}` (no answer; the same key may be sent again) or `{kind: "cancelled"}`.
  */
 export function sendFile({ url, token, fields, file, onProgress, onSent }) {
   const request = new XMLHttpRequest();
@@ -40,7 +40,9 @@ function form(fields, file) {
 
 function read(request) {
   const body = parsed(request.responseText);
-  if (request.status === 202 && body?.image) return { kind: "accepted", card: body.image };
+  if (request.status === 202 && body?.image) {
+    return { kind: "accepted", card: body.image, isDuplicate: body.duplicate === true };
+  }
   const retryAfter = request.getResponseHeader("Retry-After");
   if (request.status === 429) return { kind: "later", code: "rate_limited", seconds: waitingTime(retryAfter) };
   if (request.status === 503 && retryAfter) {

@@ -1,8 +1,11 @@
 import { Comparison } from "./comparison.js";
-import { errorText, fileSize, percent, saving } from "./format.js";
+import { errorText, fileSize, percent, roughSize, saving } from "./format.js";
 import { showName } from "./file-name.js";
+import { noteWords } from "./picture-notes.js";
 import { drawPreview } from "./preview.js";
 import { UploadQueue } from "./upload-queue.js";
+
+const AT_REST = new Set(["chosen", "ready", "failed", "cancelled"]);
 
 /** One file in "Your uploads": what it is, how far it has come, what can be done about it. */
 export class UploadRow {
@@ -33,6 +36,11 @@ export class UploadRow {
     this.patch();
   }
 
+  get #isLarger() {
+    const { state, card } = this.#upload;
+    return state === "ready" && card.reduction_percentage < 0;
+  }
+
   get isOpen() {
     return this.#comparison !== null;
   }
@@ -43,13 +51,13 @@ export class UploadRow {
     this.element.dataset.state = state;
     this.#parts.fill.style.setProperty("--progress", progress.toFixed(4));
     this.#parts.bar.setAttribute("aria-valuenow", Math.round(progress * 100));
-    this.#parts.bar.hidden = ["ready", "failed", "cancelled"].includes(state);
+    this.#parts.bar.hidden = AT_REST.has(state);
     this.#parts.state.textContent = stateText(this.#upload, this.#options.config);
-    this.#parts.state.classList.toggle("is-larger", state === "ready" && this.#upload.card.reduction_percentage < 0);
+    this.#parts.state.classList.toggle("is-larger", this.#isLarger);
     this.#parts.compare.hidden = state !== "ready";
     this.#parts.cancel.hidden = !UploadQueue.canCancel(this.#upload);
     this.#parts.retry.hidden = !UploadQueue.canRetry(this.#upload);
-    this.#parts.dismiss.hidden = !["ready", "failed", "cancelled"].includes(state);
+    this.#parts.dismiss.hidden = !AT_REST.has(state);
     if (state === "ready") this.#comparison?.show(this.#upload.card);
     else this.#close();
   }
@@ -108,19 +116,31 @@ export class UploadRow {
 }
 
 /** What an upload is doing, in words. */
-export function stateText({ state, progress, code, detail, card }, config) {
+export function stateText(upload, config) {
+  const { state, progress, code, detail } = upload;
   const texts = {
+    chosen: () => chosenText(upload.estimate),
     waiting: () => gettext("Waiting"),
     uploading: () => uploadingText(Math.floor(progress * 100)),
     complete: () => gettext("Uploaded"),
     held: () => errorText(code),
     offline: () => gettext("No connection; it goes on by itself"),
     processing: () => gettext("Making the small version"),
-    ready: () => saving(card.reduction_percentage),
+    ready: () => readyText(upload),
     failed: () => (code === "unknown" && detail ? detail : errorText(code, config)),
     cancelled: () => gettext("Cancelled"),
   };
   return texts[state]();
+}
+
+function chosenText(estimate) {
+  if (estimate === null) return gettext("Ready to upload");
+  return interpolate(gettext("Will have about %(size)s"), { size: roughSize(estimate) }, true);
+}
+
+function readyText({ card, isDuplicate }) {
+  if (isDuplicate) return gettext("You had already added this picture.");
+  return [saving(card.reduction_percentage), ...noteWords(card)].join(" · ");
 }
 
 function uploadingText(percentage) {

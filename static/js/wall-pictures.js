@@ -1,3 +1,5 @@
+import { fileFor } from "./picture-sources.js";
+
 const AT_ONCE = 4;
 const LOAD_LIMIT_MS = 30_000;
 const EXPIRY_MARGIN_MS = 30_000;
@@ -89,8 +91,9 @@ export class WallPictures {
     entry.isLoading = true;
     this.#loading += 1;
     try {
-      const bitmap = await decoded(card.original_url, longest);
-      show(entry, bitmap, longest);
+      const file = fileFor(card, longest);
+      const bitmap = await decoded(file.url, longest);
+      show(entry, bitmap, Math.min(longest, file.longest));
       entry.failures = 0;
     } catch {
       entry.failures += 1;
@@ -137,7 +140,7 @@ const mayHaveExpired = ({ card, isFresh }, now) =>
   !isFresh && Date.parse(card.urls_expire_at) - now < EXPIRY_MARGIN_MS;
 
 const isTooSmall = ({ canvas, loaded, longest, card }) =>
-  !canvas || (loaded < longest && loaded < Math.max(card.width, card.height));
+  !canvas || (loaded < longest && loaded < fileFor(card, Infinity).longest);
 
 /** The bitmap at `url`, upright, its longer side at most `longest`. Rejects when it can't be fetched or decoded. */
 async function decoded(url, longest) {

@@ -1,4 +1,5 @@
 import { saving } from "./format.js";
+import { shownSize } from "./picture-sources.js";
 import { fitted, mosaic, stageArea } from "./wall-layout.js";
 import { appear, disappear, glide } from "./wall-motion.js";
 
@@ -57,7 +58,7 @@ export class WallView {
   }
 
   #arrange(screen, items) {
-    const aspects = items.map(({ card }) => card.width / card.height);
+    const aspects = items.map(({ card }) => aspectOf(card));
     const key = JSON.stringify([screen, aspects]);
     if (key !== this.#layout.key) {
       const side = Math.min(screen.width, screen.height);
@@ -88,7 +89,7 @@ export class WallView {
     }
     if (canvas.parentNode !== tile) tile.replaceChildren(canvas);
     if (tile.parentNode !== this.#mosaic) this.#mosaic.append(tile);
-    const box = fitted({ x: 0, y: 0, width: rect.width, height: rect.height }, card, IN_MOSAIC);
+    const box = fitted({ x: 0, y: 0, width: rect.width, height: rect.height }, shownSize(card), IN_MOSAIC);
     describe(canvas, card);
     place(tile, rect);
     place(canvas, box);
@@ -107,7 +108,7 @@ export class WallView {
   }
 
   #placeStaged({ card, canvas }, screen, invite) {
-    const box = fitted(stageArea(screen, invite, card.width / card.height), card, ON_STAGE);
+    const box = fitted(stageArea(screen, invite, aspectOf(card)), shownSize(card), ON_STAGE);
     const [frame, caption] = this.#stage.children;
     if (canvas.parentNode !== frame) frame.replaceChildren(canvas);
     describe(canvas, card);
@@ -144,6 +145,11 @@ function inviteSizes(side) {
     tall: { width: code + text * 2, height: code + text * 6 },
     wide: { width: code + text * 10, height: code + text * 2 },
   };
+}
+
+function aspectOf(card) {
+  const { width, height } = shownSize(card);
+  return width / height;
 }
 
 function describe(canvas, card) {

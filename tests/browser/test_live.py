@@ -114,7 +114,7 @@ def test_a_picture_whose_address_has_run_out_gets_a_new_one(live_gallery: LiveGa
     page.route("**/image/**", run_out_once)
     page.goto(live_gallery.url)
     shown = page.locator(f'[data-image-id="{card["id"]}"]')
-    for image in ("original", "small", "backdrop"):
+    for image in ("original", "small"):
         expect(shown.locator(f".frame-{image}.is-loaded")).to_have_count(1)
     assert next(answers, None) is None
 
