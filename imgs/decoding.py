@@ -21,12 +21,14 @@ from PIL import (
 
 from imgs import colour
 from imgs.complexity import CompressionError, check
-from imgs.geometry import Box, Size, View, outer
+from imgs.geometry import Box, Size, View, fitted, outer
 from imgs.header import Header, UnsupportedType, read_header
 
 REDUCING_GAP = 2.0  # decode and box-reduce to twice the target, then resample well: no visible loss
+LARGE = 1000  # pixels: from here on a JPEG is decoded to no more than the target needs, in half the time
 # A flag in the header of an animation. Many encoders forget it when it is only around the frames that nothing is shown
 WEBP_ALPHA = 0x10
+PNG_ESSENCE = {b"IHDR", b"PLTE", b"tRNS", b"gAMA", b"sRGB", b"IDAT", b"IEND"}
 STRIP_PIXELS = 4_000_000  # converted at once
 
 Image.preinit()  # now, so that the first picture does not wait for it
@@ -75,6 +77,15 @@ class Picture:
         return finished
 
 
+def rendered(picture: Picture, max_side: int) -> Picture:
+    """The same picture with all its pixels decoded, upright and in sRGB. Uses `picture` up, which saves memory."""
+    view = picture.view()
+    image = resized(picture.image, view.stored_box, view.stored_size(fitted(view.size, max_side, max_side)))
+    image = view.turned(colour.in_srgb(image, picture.profile, picture.gamma, in_place=True))
+    image.info.clear()
+    return Picture(replace(picture.header, orientation=1), image, None, None)
+
+
 def open_picture(data: bytes, max_pixels: int) -> Picture:
     """The picture in `data`, judged by its header and the number of its parts; nothing is decoded yet.
 
@@ -90,12 +101,41 @@ def open_picture(data: bytes, max_pixels: int) -> Picture:
     Image.MAX_IMAGE_PIXELS = max_pixels
     if header.format == "WEBP" and counted:
         data = data[:20] + bytes((data[20] | WEBP_ALPHA,)) + data[21:]
-    image = _OPENERS[header.format](io.BytesIO(data))
-    if image.size != header.stored_size:
-        raise CompressionError("damaged_image")  # two readers disagree: the limit above was not about this picture
-    _narrow_colour_key(image)
+    image = _opened_png(data, header) if header.format == "PNG" else _opened(data, header)
     gamma = None if "srgb" in image.info else image.info.get("gamma")
     return Picture(header, image, image.info.get("icc_profile"), gamma, *_frames(image, counted))
+
+
+def _opened(data: bytes, header: Header) -> ImageFile.ImageFile:
+    image = _OPENERS[header.format](io.BytesIO(data))
+    if image.size != header.stored_size:
+        raise CompressionError("damaged_image")  # two readers disagree: the limit on pixels was not about this picture
+    return image
+
+
+def _opened_png(data: bytes, header: Header) -> ImageFile.ImageFile:
+    """Pillow gives up on a broken profile, text or animation, where browsers show the picture without it."""
+    try:
+        image = _opened(data, header)
+        if getattr(image, "is_animated", False):
+            image.load()
+    except (CompressionError, MemoryError):
+        raise
+    except Exception:  # noqa: BLE001 (decoders raise whatever they like)
+        image = _opened(_essence(data), header)
+    _narrow_colour_key(image)
+    return image
+
+
+def _essence(data: bytes) -> bytes:
+    """A PNG without any chunk that its still picture could do without."""
+    parts, place = [data[:8]], 8
+    while place + 12 <= len(data):
+        end = place + 12 + int.from_bytes(data[place : place + 4], "big")
+        if data[place + 4 : place + 8] in PNG_ESSENCE:
+            parts.append(data[place:end])
+        place = end
+    return b"".join(parts)
 
 
 def _frames(image: ImageFile.ImageFile, counted: int) -> tuple[int, int]:
@@ -108,12 +148,6 @@ def _frames(image: ImageFile.ImageFile, counted: int) -> tuple[int, int]:
     return max(1, getattr(image, "n_frames", 1) - first), first
 
 
-def rendered(picture: Picture, image: Image.Image) -> Picture:
-    """`image`, all of `picture` in its full size, in the place of its decoder."""
-    header = replace(picture.header, orientation=1)
-    return Picture(header, image, None, None)
-
-
 def resized(image: Image.Image, box: Box, size: Size) -> Image.Image:
     """The part `box` of the picture in `size`, premultiplied, decoded no larger than needed.
 
@@ -121,7 +155,8 @@ def resized(image: Image.Image, box: Box, size: Size) -> Image.Image:
     """
     width, height = image.size
     across, down = (box[2] - box[0]) / size[0], (box[3] - box[1]) / size[1]
-    drafted = image.draft(None, (ceil(width / across * REDUCING_GAP), ceil(height / down * REDUCING_GAP)))
+    gap = 1 if max(size) > LARGE else REDUCING_GAP
+    drafted = image.draft(None, (ceil(width / across * gap), ceil(height / down * gap)))
     if drafted:
         scale_x, scale_y = drafted[1][2] / width, drafted[1][3] / height
         box = box[0] * scale_x, box[1] * scale_y, box[2] * scale_x, box[3] * scale_y
