@@ -22,6 +22,7 @@ SENTENCES = (
 THUMB_HASH = "1QcSHQRnh493V4dIh4eXh1h4kJUI"  # of a picture at dusk, three times as high as this is long
 EDIT = {"crop": {"x": 0, "y": 0, "width": 500, "height": 1000}, "flip": False, "rotation": 0}
 EDITED = {"edit": EDIT, "compressed_width": 150, "compressed_height": 300}
+UNKNOWN = "application/octet-stream"
 LAPTOP = {"width": 1280, "height": 800}
 
 
@@ -109,7 +110,7 @@ def test_a_duplicate_of_a_waiting_picture_becomes_ready_with_it(live_gallery: Li
 
 
 def test_a_placeholder_shows_until_the_picture_has_come(live_gallery: LiveGallery, open_page: OpenPage) -> None:
-    page, _ = changed(live_gallery, open_page, placeholder=THUMB_HASH, compressed_url="/image/never/")
+    page, _ = changed(live_gallery, open_page, placeholder=THUMB_HASH)
     page.route("**/image/**", lambda _: None)
     page.reload()
     live(page)
@@ -218,7 +219,13 @@ def test_a_result_that_is_not_small_covers_no_corner(live_gallery: LiveGallery, 
 
 @pytest.mark.parametrize(
     ("name", "mime_type"),
-    [("a.heic", "image/heic"), ("a.HIF", ""), ("a.avif", "image/avif"), ("a.apng", "image/apng"), ("a.mpo", "")],
+    [
+        ("a.heic", "image/heic"),
+        ("a.HIF", UNKNOWN),
+        ("a.avif", "image/avif"),
+        ("a.apng", "image/apng"),
+        ("a.mpo", UNKNOWN),
+    ],
 )
 def test_what_cameras_and_phones_make_is_sent(
     live_gallery: LiveGallery, open_page: OpenPage, name: str, mime_type: str
