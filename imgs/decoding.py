@@ -25,7 +25,7 @@ from imgs.geometry import Box, Size, View, outer
 from imgs.header import Header, UnsupportedType, read_header
 
 REDUCING_GAP = 2.0  # decode and box-reduce to twice the target, then resample well: no visible loss
-STRIP_PIXELS = 4_000_000  # converted at once
+STRIP_PIXELS = 200_000  # converted at once: few enough for the processor's cache
 
 Image.preinit()  # now, so that the first picture does not wait for it
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # there is a child for each CPU
