@@ -37,13 +37,18 @@ class Geometry(Schema):
     rotation: Literal[0, 90, 180, 270] = 0
 
 
-class Edit(Geometry):
-    """Another version of the shown picture, made from the kept original; what is left out of the last three stays."""
+class Choice(Schema):
+    """What the shown version is to be, its width in pixels. All of it may be left out."""
 
-    revision: int = Field(description="The revision that is to be replaced")
-    width: int | None = Field(None, ge=WIDTHS[0], le=WIDTHS[1])
+    width: int | None = Field(None, ge=WIDTHS[0], le=WIDTHS[1], description="Never enlarged")
     format: Literal["jpeg", "webp", "avif"] | None = None
     quality: int | None = Field(None, ge=QUALITIES[0], le=QUALITIES[1])
+
+
+class Edit(Geometry, Choice):
+    """Another version of the shown picture, made from the kept original; what is left out of the choice stays."""
+
+    revision: int = Field(description="The revision that is to be replaced")
 
 
 class Card(Schema):
@@ -100,13 +105,10 @@ class Edited(Schema):
     image: Card
 
 
-class UploadFields(Schema):
+class UploadFields(Choice):
     """What to make of the picture, and a key by which it may safely be sent again. All of it may be left out."""
 
     key: str | None = Field(None, description="A UUID")
-    width: int | None = Field(None, ge=WIDTHS[0], le=WIDTHS[1])
-    format: Literal["jpeg", "webp", "avif"] | None = None
-    quality: int | None = Field(None, ge=QUALITIES[0], le=QUALITIES[1])
 
 
 class ProblemDocument(Schema):
@@ -173,7 +175,7 @@ def _options(image: UploadedImage, edit: Edit) -> Options:
         edit.crop.x + edit.crop.width <= image.width and edit.crop.y + edit.crop.height <= image.height
     ):
         raise problems.invalid_parameter()
-    chosen = {name: value for name in ("width", "format", "quality") if (value := getattr(edit, name)) is not None}
+    chosen = edit.model_dump(include=set(Choice.model_fields), exclude_none=True)
     return image.options.changed(chosen | {"crop": crop, "flip": edit.flip, "rotation": edit.rotation})
 
 
