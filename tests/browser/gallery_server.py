@@ -113,6 +113,7 @@ class GalleryServer:
         form = {"username": STAFF_NAME, "password": STAFF_PASSWORD, "next": "/admin/"}
         answer = post(client, "/admin/login/", form)
         if answer.url.path != "/admin/":
+            client.close()
             raise RuntimeError("the login to the admin failed")
         return client
 

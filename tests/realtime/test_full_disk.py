@@ -153,7 +153,7 @@ def test_it_goes_through_a_full_disk_under_the_database_without_a_loss(
         for number in range(4):
             shown.remove(f"photo{number}.jpg")
         assert {card["id"] for card in shown.cards()} == set(accepted[4:])
-        server.staff().close()  # somebody can log in, too
+        log_in(server)
 
         disk.free()
         newest = attempt(shown)
@@ -179,6 +179,14 @@ def test_it_starts_on_a_full_disk_so_that_somebody_can_tidy_up(
         assert [card["id"] for card in shown.cards()] == [kept]
         disk.free()
         assert attempt(shown).status_code == 202
+
+
+def log_in(server: GalleryServer) -> None:
+    """Somebody can log in, too; the first attempt may find no room and make some."""
+    try:
+        server.staff().close()
+    except RuntimeError:
+        server.staff().close()
 
 
 def attempt(shown: LiveGallery) -> httpx.Response:
