@@ -100,7 +100,7 @@ def open_picture(data: bytes, max_pixels: int) -> Picture:
         raise CompressionError("too_many_pixels")
     counted = check(data, header)
     Image.MAX_IMAGE_PIXELS = max_pixels
-    if header.format == "WEBP" and counted and data[12:16] == b"VP8X":
+    if header.format == "WEBP" and counted:
         data = data[:20] + bytes((data[20] | WEBP_ALPHA,)) + data[21:]
     image = _opened_png(data, header) if header.format == "PNG" else _opened(data, header)
     frames, first_frame = _frames(image, counted)
