@@ -80,7 +80,8 @@ class Picture:
 def rendered(picture: Picture, max_side: int) -> Picture:
     """The same picture with all its pixels decoded, upright and in sRGB. Uses `picture` up, which saves memory."""
     view = picture.view()
-    image = resized(picture.image, view.stored_box, view.stored_size(fitted(view.size, max_side, max_side)))
+    size = fitted(view.size, max_side, max_side, view.width * view.height)
+    image = resized(picture.image, view.stored_box, view.stored_size(size))
     image = view.turned(colour.in_srgb(image, picture.profile, picture.gamma, in_place=True))
     image.info.clear()
     header = replace(picture.header, width=image.width, height=image.height, orientation=1)

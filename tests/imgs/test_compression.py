@@ -81,6 +81,8 @@ def test_it_writes_the_quality_that_is_asked_for(bench: Bench, output: str) -> N
         ((1, 70_000), "webp", (1, 16_383)),
         ((1, 20_000), "avif", (1, 20_000)),
         ((5000, 40), "webp", (4096, 33)),
+        ((4000, 6000), "webp", (3344, 5016)),
+        ((4000, 6000), "jpeg", (4000, 6000)),
     ],
 )
 def test_it_fits_into_what_the_type_can_hold(

@@ -78,6 +78,10 @@ def test_it_calls_garbage_behind_a_signature_damaged(bench: Bench) -> None:
     assert bench.code(b"\0\0\0\x18ftypheic" + bytes(16) + bytes(range(256)) * 40) == "damaged_image"
 
 
+def test_it_calls_a_picture_too_complex_when_its_decoder_wants_too_much_memory(bench: Bench) -> None:
+    assert bench.code(heic(quadrants(640, 480), clap=(8, 8))) == "too_complex"  # much is decoded for little
+
+
 def test_it_passes_over_what_comes_before_the_picture_and_is_broken(bench: Bench) -> None:
     broken_profile, broken_text = (b"iCCP", b"name\0\x09no zlib"), (b"zTXt", b"Comment\0\0no zlib")
     unfinished_animation = (b"acTL", bytes(8))
