@@ -20,6 +20,7 @@ from imgs.options import Options
 
 __all__ = ["CompressionError", "Options", "Rendition", "Result", "compress", "edit", "render"]
 
+NO_MEMORY = ("out of memory", "memory allocation")  # how the decoders of AVIF and HEIC put it
 RENDITION_WIDTHS = (320, 640, 1280, 1920)
 
 Files = dict[str, bytes]  # by name
@@ -172,11 +173,11 @@ class _Work:
 
     def _reencoded(self) -> bytes:
         """The whole picture as a JPEG; from now on everything else is made from its pixels."""
-        self._use(decoding.rendered(self._picture, encoding.MAX_HEIGHTS["jpeg"]))
+        self._use(decoding.rendered(self._picture, encoding.LIMITS["jpeg"][0]))
         return encoding.encode_original(self._picture.image)
 
     def _size(self, image_format: str) -> Size:
-        return fitted(self.view.size, self._options.width, encoding.MAX_HEIGHTS[image_format])
+        return fitted(self.view.size, self._options.width, *encoding.LIMITS[image_format])
 
     def _in(self, size: Size) -> Image.Image:
         """What is shown, in `size`. Ask for the largest first."""
@@ -196,7 +197,7 @@ def _rendition_sizes(view: View) -> list[Size]:
     """The largest first: the usual widths below the picture's own, and its own when that is not too much."""
     widths = {width for width in RENDITION_WIDTHS if width < view.size[0]}
     widths.add(min(view.size[0], RENDITION_WIDTHS[-1]))
-    return [fitted(view.size, width, encoding.MAX_HEIGHTS["webp"]) for width in sorted(widths, reverse=True)]
+    return [fitted(view.size, width, *encoding.LIMITS["webp"]) for width in sorted(widths, reverse=True)]
 
 
 @contextmanager
@@ -211,7 +212,8 @@ def _true_reasons() -> Iterator[None]:
         except MemoryError:
             raise CompressionError("too_complex") from None
         except Exception as error:  # decoders raise whatever they like
-            raise CompressionError("damaged_image") from error
+            has_no_memory = any(words in str(error).lower() for words in NO_MEMORY)
+            raise CompressionError("too_complex" if has_no_memory else "damaged_image") from error
 
 
 def _write(files: Files, folder: Path) -> None:

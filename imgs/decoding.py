@@ -20,7 +20,7 @@ from PIL import (
 )
 
 from imgs import colour
-from imgs.complexity import CompressionError, check
+from imgs.complexity import CompressionError, check, check_frames
 from imgs.geometry import Box, Size, View, fitted, outer
 from imgs.header import Header, UnsupportedType, read_header
 
@@ -80,10 +80,12 @@ class Picture:
 def rendered(picture: Picture, max_side: int) -> Picture:
     """The same picture with all its pixels decoded, upright and in sRGB. Uses `picture` up, which saves memory."""
     view = picture.view()
-    image = resized(picture.image, view.stored_box, view.stored_size(fitted(view.size, max_side, max_side)))
+    size = fitted(view.size, max_side, max_side, view.width * view.height)
+    image = resized(picture.image, view.stored_box, view.stored_size(size))
     image = view.turned(colour.in_srgb(image, picture.profile, picture.gamma, in_place=True))
     image.info.clear()
-    return Picture(replace(picture.header, orientation=1), image, None, None)
+    header = replace(picture.header, width=image.width, height=image.height, orientation=1)
+    return Picture(header, image, None, None)
 
 
 def open_picture(data: bytes, max_pixels: int) -> Picture:
@@ -102,8 +104,10 @@ def open_picture(data: bytes, max_pixels: int) -> Picture:
     if header.format == "WEBP" and counted:
         data = data[:20] + bytes((data[20] | WEBP_ALPHA,)) + data[21:]
     image = _opened_png(data, header) if header.format == "PNG" else _opened(data, header)
+    frames, first_frame = _frames(image, counted)
+    check_frames(frames, header)
     gamma = None if "srgb" in image.info else image.info.get("gamma")
-    return Picture(header, image, image.info.get("icc_profile"), gamma, *_frames(image, counted))
+    return Picture(header, image, image.info.get("icc_profile"), gamma, frames, first_frame)
 
 
 def _opened(data: bytes, header: Header) -> ImageFile.ImageFile:
@@ -139,7 +143,7 @@ def _essence(data: bytes) -> bytes:
 
 
 def _frames(image: ImageFile.ImageFile, counted: int) -> tuple[int, int]:
-    """How many frames move, and which is the first."""
+    """How many frames the animation has, 1 when the picture is still, and which of all pictures is its first."""
     if isinstance(image, HeifImageFile):
         return 1, 0  # what else is in there are other pictures
     if isinstance(image, GifImagePlugin.GifImageFile):

@@ -12,7 +12,8 @@ from imgs.decoding import WEBP_ALPHA
 
 # Of each format that is written: extension and content type
 FILE_TYPES = {"jpeg": (".jpg", "image/jpeg"), "webp": (".webp", "image/webp"), "avif": (".avif", "image/avif")}
-MAX_HEIGHTS = {"jpeg": 65_500, "webp": 16_383, "avif": 65_536}  # what the encoders take
+# How high the encoders let a picture be, and how many pixels they write in at most 700 MB
+LIMITS = {"jpeg": (65_500, 50_000_000), "webp": (16_383, 4096 * 4096), "avif": (65_536, 4096 * 4096)}
 RENDITION_QUALITY = 80
 PLACEHOLDER_SIDE = 16  # pixels; gives the same hash as 32, up to rounding, in a third of the time
 

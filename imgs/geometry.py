@@ -1,7 +1,7 @@
 """Where the pixels of a result come from: what is shown of a picture, how it lies in the file, how large it gets."""
 
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, isqrt
 
 from PIL import Image
 
@@ -80,10 +80,10 @@ class View:
         return places[self.orientation - 1]
 
 
-def fitted(size: Size, width: int, max_height: int) -> Size:
-    """`size` at most `width` wide, never enlarged, at least one pixel each way. A half rounds up."""
+def fitted(size: Size, width: int, max_height: int, max_pixels: int) -> Size:
+    """`size` at most `width` wide, never enlarged, within the limits, at least one pixel each way. A half rounds up."""
     full_width, full_height = size
-    new_width = min(full_width, width)
+    new_width = min(full_width, width, max(1, isqrt(max_pixels * full_width // full_height)))
     new_height = max(1, (2 * full_height * new_width + full_width) // (2 * full_width))
     if new_height > max_height:
         return max(1, full_width * max_height // full_height), max_height

@@ -20,10 +20,10 @@ from tests.pictures import (
     mpo,
     photo,
     png,
-    profile_with_red_and_green_exchanged,
     quadrants,
     turned,
 )
+from tests.profiles import profile_with_red_and_green_exchanged
 
 PROFILE = profile_with_red_and_green_exchanged()
 SMALL = quadrants(96, 64)
@@ -76,6 +76,10 @@ def test_it_calls_half_a_picture_damaged(bench: Bench, case: str) -> None:
 def test_it_calls_garbage_behind_a_signature_damaged(bench: Bench) -> None:
     assert bench.code(b"\xff\xd8\xff\xe0" + bytes(range(256)) * 40) == "damaged_image"
     assert bench.code(b"\0\0\0\x18ftypheic" + bytes(16) + bytes(range(256)) * 40) == "damaged_image"
+
+
+def test_it_calls_a_picture_too_complex_when_its_decoder_wants_too_much_memory(bench: Bench) -> None:
+    assert bench.code(heic(quadrants(640, 480), clap=(8, 8))) == "too_complex"  # much is decoded for little
 
 
 def test_it_passes_over_what_comes_before_the_picture_and_is_broken(bench: Bench) -> None:
