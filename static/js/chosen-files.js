@@ -53,6 +53,6 @@ export class ChosenFiles {
     const { choice, queue, fallback } = this.#options;
     queue.send(choice.fields);
     this.update();
-    fallback.focus();
+    fallback.focus({ preventScroll: true });
   };
 }

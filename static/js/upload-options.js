@@ -6,14 +6,14 @@
  *   `format` null: JPEG, but an animation stays one
  */
 
-export const LEAST_WIDTH = 16;
-export const MOST_WIDTH = 4096;
-export const FORMATS = ["jpeg", "webp", "avif"];
+const LEAST_WIDTH = 16;
+const MOST_WIDTH = 4096;
+const FORMATS = ["jpeg", "webp", "avif"];
 const STORED_AS = "upload-options";
 
 /** What the gallery does by itself. */
 export function defaultOptions(config) {
-  return { width: config.thumbnail_width ?? 150, format: null, quality: config.thumbnail_quality ?? 70 };
+  return { width: config.thumbnail_width, format: null, quality: config.thumbnail_quality };
 }
 
 /** The fields of an upload with these options; nothing that the gallery does by itself. */

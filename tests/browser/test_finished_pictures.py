@@ -37,7 +37,7 @@ def uploaded(gallery: LiveGallery, page: Page) -> dict[str, Any]:
 def changed(gallery: LiveGallery, open_page: OpenPage, **fields: Any) -> tuple[Page, list[int]]:
     """A page whose only picture has these fields, and the widths of the renditions that it asks for."""
     gallery.upload(PHOTO, "field.jpg")
-    page = open_page("about:blank", viewport=LAPTOP)
+    page = open_page("about:blank", viewport=LAPTOP, device_scale_factor=3 if "edit" in fields else 1)
     expect_ready(gallery, page)
     asked = serve_renditions(page, 0.5 if "edit" in fields else 1.5)
     change_cards(page, lambda card: {**card, **fields})
@@ -163,8 +163,10 @@ def test_the_window_shows_a_picture_as_sharp_as_it_needs(live_gallery: LiveGalle
     page.locator(".card-open").click()
     expect(page.locator(".picture-original.is-loaded")).to_be_visible()
     assert asked == [1280]
-    box = page.locator(".picture-original").bounding_box()
+    box, stage = (page.locator(name).bounding_box() for name in (".picture-original", ".picture-stage"))
     assert box
+    assert stage
+    assert box["height"] == pytest.approx(stage["height"])
     assert box["width"] / box["height"] == pytest.approx(1.5, rel=0.01)
 
 
