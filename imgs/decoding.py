@@ -24,7 +24,7 @@ from imgs.complexity import CompressionError, check
 from imgs.geometry import Box, Size, View, outer
 from imgs.header import Header, UnsupportedType, read_header
 
-REDUCING_GAP = 2.0  # decode and box-reduce to twice the target, then resample well: no visible loss
+REDUCING_GAP = 1.5  # decode and box-reduce to so many times the target, then resample well: no visible loss
 STRIP_PIXELS = 200_000  # converted at once: few enough for the processor's cache
 
 Image.preinit()  # now, so that the first picture does not wait for it
