@@ -24,7 +24,7 @@ from imgs.complexity import CompressionError, check, check_frames
 from imgs.geometry import Box, Size, View, fitted, outer
 from imgs.header import Header, UnsupportedType, read_header
 
-REDUCING_GAP = 2.0  # decode and box-reduce to twice the target, then resample well: no visible loss
+REDUCING_GAP = 1.5  # decode and box-reduce to so many times the target, then resample well: no visible loss
 LARGE = 1000  # pixels: from here on a JPEG is decoded to no more than the target needs, in half the time
 # A flag in the header of an animation. Many encoders forget it when it is only around the frames that nothing is shown
 WEBP_ALPHA = 0x10
