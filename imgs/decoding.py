@@ -27,6 +27,7 @@ from imgs.header import Header, UnsupportedType, read_header
 REDUCING_GAP = 2.0  # decode and box-reduce to twice the target, then resample well: no visible loss
 # A flag in the header of an animation. Many encoders forget it when it is only around the frames that nothing is shown
 WEBP_ALPHA = 0x10
+PNG_ESSENCE = {b"IHDR", b"PLTE", b"tRNS", b"gAMA", b"sRGB", b"IDAT", b"IEND"}
 STRIP_PIXELS = 4_000_000  # converted at once
 
 Image.preinit()  # now, so that the first picture does not wait for it
@@ -90,12 +91,41 @@ def open_picture(data: bytes, max_pixels: int) -> Picture:
     Image.MAX_IMAGE_PIXELS = max_pixels
     if header.format == "WEBP" and counted:
         data = data[:20] + bytes((data[20] | WEBP_ALPHA,)) + data[21:]
-    image = _OPENERS[header.format](io.BytesIO(data))
-    if image.size != header.stored_size:
-        raise CompressionError("damaged_image")  # two readers disagree: the limit above was not about this picture
-    _narrow_colour_key(image)
+    image = _opened_png(data, header) if header.format == "PNG" else _opened(data, header)
     gamma = None if "srgb" in image.info else image.info.get("gamma")
     return Picture(header, image, image.info.get("icc_profile"), gamma, *_frames(image, counted))
+
+
+def _opened(data: bytes, header: Header) -> ImageFile.ImageFile:
+    image = _OPENERS[header.format](io.BytesIO(data))
+    if image.size != header.stored_size:
+        raise CompressionError("damaged_image")  # two readers disagree: the limit on pixels was not about this picture
+    return image
+
+
+def _opened_png(data: bytes, header: Header) -> ImageFile.ImageFile:
+    """Pillow gives up on a broken profile, text or animation, where browsers show the picture without it."""
+    try:
+        image = _opened(data, header)
+        if getattr(image, "is_animated", False):
+            image.load()
+    except (CompressionError, MemoryError):
+        raise
+    except Exception:  # noqa: BLE001 (decoders raise whatever they like)
+        image = _opened(_essence(data), header)
+    _narrow_colour_key(image)
+    return image
+
+
+def _essence(data: bytes) -> bytes:
+    """A PNG without any chunk that its still picture could do without."""
+    parts, place = [data[:8]], 8
+    while place + 12 <= len(data):
+        end = place + 12 + int.from_bytes(data[place : place + 4], "big")
+        if data[place + 4 : place + 8] in PNG_ESSENCE:
+            parts.append(data[place:end])
+        place = end
+    return b"".join(parts)
 
 
 def _frames(image: ImageFile.ImageFile, counted: int) -> tuple[int, int]:
