@@ -6,11 +6,11 @@ from imgs.metadata.structure import MAX_PARTS, Unfollowable
 
 HEADER_BYTES = 13  # signature and screen
 IMAGE_BYTES = 10
-IMAGE, TRAILER = 0x2C, 0x3B
+IMAGE, COMMENT = 0x2C, 0xFE
 GRAPHIC_CONTROL, APPLICATION = b"!\xf9", b"!\xff\x0b"
 APPLICATIONS = {b"NETSCAPE2.0", b"ANIMEXTS1.0", b"ICCRGBG1012"}  # loops and the colour profile
 
-_BLOCK = re.compile(rb"[!,;]")  # junk before it is passed over, as decoders do
+_BLOCK = re.compile(rb"\0*([!,;]|\Z)")  # some encoders end the data of a frame twice
 
 
 def clean_gif(data: bytes) -> bytes:
@@ -20,20 +20,22 @@ def clean_gif(data: bytes) -> bytes:
     position = HEADER_BYTES + _colour_table_bytes(data[10])
     parts = [data[:position]]
     for _ in range(MAX_PARTS):
-        match = _BLOCK.search(data, position)
+        match = _BLOCK.match(data, position)
         if match is None:
-            return b"".join(parts)
-        start = match.start()
-        if data[start] == TRAILER:
-            return b"".join(parts) + b";"
+            break
+        start = match.start(1)
+        if match[1] in {b"", b";"}:
+            return b"".join(parts) + match[1]
         if data[start] == IMAGE:
             flags = data[start + 9] if start + 9 < len(data) else 0
             position = _after_sub_blocks(data, start + IMAGE_BYTES + _colour_table_bytes(flags) + 1)
             parts.append(data[start:position])
-        else:
+        elif data[start + 2] or data[start + 1] == COMMENT:
             position = _after_sub_blocks(data, start + 2)
             if _is_kept(data[start : start + 14]):
                 parts.append(data[start:position])
+        else:
+            raise Unfollowable  # some decoders read an empty extension as the end of a longer one
     raise Unfollowable
 
 

@@ -20,10 +20,12 @@ def clean_jpeg(data: bytes) -> bytes:
     """The first picture in `data`. One that is cut off stays cut off: whether that can be shown, the decoder judges."""
     exif = orientation_exif(data)
     parts = [data[:2]]
-    position = 2
+    position = kept_end = 2
     for _ in range(MAX_PARTS):
         match = _MARKER.search(data, position)
         if match is None:
+            if kept_end < len(data):  # the last scan was ended by something that is gone now
+                parts.append(b"\xff\xd9")
             break
         marker, start, position = match[1][0], match.start(), match.end()
         if marker == END:
@@ -40,6 +42,7 @@ def clean_jpeg(data: bytes) -> bytes:
             position = scan_end.start() if scan_end else len(data)
         if kept := _kept(marker, data[start:position]):
             parts.append(kept)
+            kept_end = position
     else:
         raise Unfollowable
     if exif:

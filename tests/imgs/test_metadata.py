@@ -251,6 +251,14 @@ def test_it_cleans_a_jpeg_that_is_cut_off() -> None:
     assert cleaned.endswith(cut[-200:])
 
 
+def test_it_ends_a_jpeg_whose_scan_something_else_had_ended() -> None:
+    data = encoded(quadrants(96, 64), "JPEG")
+    broken = data[:-200] + b"\xff\xe7\xff\x00" + data[-196:-2] + SECRET
+    cleaned = clean(broken, "JPEG")
+    assert SECRET not in cleaned
+    assert shown(cleaned, "JPEG") == shown(broken, "JPEG")
+
+
 def avif_with_extents(exif_offset: int) -> bytes:
     """Its only picture has 100 bytes of 'x'; the EXIF item 9 bytes, `exif_offset` behind the start of those."""
     names = [box(b"infe", struct.pack(">LHH4sB", 2 << 24, *item, 0)) for item in ((1, 0, b"av01"), (2, 0, b"Exif"))]
@@ -289,6 +297,8 @@ GIVEN_UP = {
         "PNG",
         plain_png(9, 9)[:-12] + chunk(b"tEXt", b"-4711") + chunk(b"IDAT", b"") + plain_png(9, 9)[-12:],
     ),
+    "GIF, junk": ("GIF", encoded(quadrants(), "GIF")[:-1] + b"JUNK-4711;"),
+    "GIF, extension without a name": ("GIF", encoded(quadrants(), "GIF")[:-1] + b"!\xff\0;"),
     "WebP, cut off": ("WEBP", private_webp()[:-300]),
     "AVIF, cut off": ("AVIF", private_avif()[:600]),
     "AVIF, with sound": ("AVIF", private_sequence().replace(b"pict", b"soun")),
