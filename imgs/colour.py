@@ -39,24 +39,32 @@ def _from_16_bits(image: Image.Image) -> Image.Image:
     return Image.merge("LA", (grey, levels.point(alpha, "L"))).convert("La")
 
 
-def in_srgb(image: Image.Image, profile: bytes | None, gamma: float | None = None) -> Image.Image:
+def in_srgb(
+    image: Image.Image, profile: bytes | None, gamma: float | None = None, *, in_place: bool = False
+) -> Image.Image:
     """The picture as L, LA, RGB or RGBA in sRGB. A profile that makes no sense is passed over.
 
-    `gamma` is what a PNG without a profile says of itself: 1 / 2.2 means nothing to do.
+    `gamma` is what a PNG without a profile says of itself: 1 / 2.2 means nothing to do. With `in_place`, `image` itself
+    may be converted.
     """
     if image.mode in ("La", "RGBa"):
         image = image.convert(image.mode.upper())
     if image.mode not in _ALPHA_MODES:
-        return _opaque_in_srgb(image, profile, gamma)
+        return _opaque_in_srgb(image, profile, gamma, in_place=in_place)
     colours = _opaque_in_srgb(image.convert(_ALPHA_MODES[image.mode]), profile, gamma)
     colours.putalpha(image.getchannel("A"))
     return colours
 
 
-def _opaque_in_srgb(image: Image.Image, profile: bytes | None, gamma: float | None) -> Image.Image:
+def _opaque_in_srgb(
+    image: Image.Image, profile: bytes | None, gamma: float | None, *, in_place: bool = False
+) -> Image.Image:
     if profile:
         try:
-            if transform := _to_srgb(profile, image.mode):
+            transform = _to_srgb(profile, image.mode)
+            if transform and in_place and image.mode == "RGB":
+                transform.apply_in_place(image)
+            elif transform:
                 return transform.apply(image).convert("L" if image.mode == "L" else "RGB")
         except (ImageCms.PyCMSError, OSError, ValueError):
             pass

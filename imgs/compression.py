@@ -21,7 +21,6 @@ from imgs.options import Options
 __all__ = ["CompressionError", "Options", "Rendition", "Result", "compress", "edit", "render"]
 
 RENDITION_WIDTHS = (320, 640, 1280, 1920)
-RENDITION_QUALITY = 80
 
 Files = dict[str, bytes]  # by name
 
@@ -146,7 +145,7 @@ class _Work:
         if self._moves():
             return renditions, files
         for size in _rendition_sizes(self.view):
-            data = encoding.encode(self._in(size), "webp", RENDITION_QUALITY)
+            data = encoding.encode_rendition(self._in(size))
             name = f"{size[0]}.webp"
             files[name] = data
             renditions.append(Rendition(name, *size, len(data)))
@@ -173,12 +172,8 @@ class _Work:
 
     def _reencoded(self) -> bytes:
         """The whole picture as a JPEG; from now on everything else is made from its pixels."""
-        whole = self._picture.view()
-        image = self._picture.shown(
-            whole, fitted(whole.size, encoding.MAX_HEIGHTS["jpeg"], encoding.MAX_HEIGHTS["jpeg"])
-        )
-        self._use(decoding.rendered(self._picture, image))
-        return encoding.encode_original(image)
+        self._use(decoding.rendered(self._picture, encoding.MAX_HEIGHTS["jpeg"]))
+        return encoding.encode_original(self._picture.image)
 
     def _size(self, image_format: str) -> Size:
         return fitted(self.view.size, self._options.width, encoding.MAX_HEIGHTS[image_format])

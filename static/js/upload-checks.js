@@ -9,6 +9,8 @@ const EXTENSIONS = new Set(
   ["jpg", "jpeg", "jpe", "jfif", "mpo", "png", "apng", "gif", "webp", "avif", "heic", "heif", "hif"],
 );
 
+const UNKNOWN = new Set(["", "application/octet-stream"]);
+
 /**
  * The code of the problem that makes sending `file` pointless, or null.
  * Only what is certain is refused: the content decides about the rest, and the server looks at it.
@@ -32,5 +34,5 @@ export async function isReadable(file) {
 function clearlyNoPicture({ name, type }) {
   const extension = /\.([^.]+)$/.exec(name)?.[1].toLowerCase();
   if (extension !== undefined && !EXTENSIONS.has(extension)) return true;
-  return type !== "" && !TYPES.has(type);
+  return !UNKNOWN.has(type) && !TYPES.has(type);
 }

@@ -135,7 +135,7 @@ export function stateText(upload, config) {
 
 function chosenText(estimate) {
   if (estimate === null) return gettext("Ready to upload");
-  return interpolate(gettext("Will have about %(size)s"), { size: roughSize(estimate) }, true);
+  return interpolate(gettext("Becomes about %(size)s"), { size: roughSize(estimate) }, true);
 }
 
 function readyText({ card, isDuplicate }) {

@@ -1,5 +1,8 @@
 """A picture whose address runs out."""
 
+from typing import Any
+
+import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.modules import Modules
@@ -67,4 +70,46 @@ def test_a_picture_that_was_hidden_meanwhile_shows_again(browser: Browser) -> No
       return image.hidden;
     }"""
     assert modules.run("js/loading-picture.js", script) is False
+    modules.close()
+
+
+# What an <img> shows after the pictures `shown`, of these widths, one after the other; "/missing.jpg" never loads
+SHOW = """async ({ LoadingPicture }, shown) => {
+  const file = (width) => Object.assign(document.createElement("canvas"), { width, height: 1 }).toDataURL();
+  const image = new Image();
+  let told;
+  const settled = () => told();
+  const options = { now: Date.now, onLoad: settled, onNeedsUrl: settled, onGivenUp: settled };
+  const picture = new LoadingPicture(image, options);
+  const taken = [];
+  for (const { width, at = width, choice = [], revision = 1 } of shown) {
+    const srcset = choice.length ? choice.map((each) => `${file(each)} ${each}w`).join(", ") : null;
+    await new Promise((resolve) => {
+      told = resolve;
+      const before = [image.src, image.srcset].join();
+      picture.show({ url: at === null ? "/missing.jpg" : file(at), srcset, sizes: "10px", width, revision });
+      taken.push([image.src, image.srcset].join() !== before);
+      if (!taken.at(-1)) resolve();
+    });
+  }
+  return taken;
+}"""
+
+
+@pytest.mark.parametrize(
+    ("shown", "taken"),
+    [
+        ([{"width": 40}, {"width": 40, "choice": [10, 20]}], [True, False]),
+        ([{"width": 40, "at": None}, {"width": 40, "choice": [10, 20]}], [True, True]),
+        ([{"width": 15}, {"width": 40, "choice": [20, 40]}], [True, True]),
+        ([{"width": 40, "choice": [10, 20]}, {"width": 40, "choice": [11, 21]}], [True, False]),
+        ([{"width": 40}, {"width": 15, "at": 15, "revision": 2}], [True, True]),
+    ],
+    ids=["a loaded one stays", "a missing one is replaced", "a wider one comes", "renewed", "another revision"],
+)
+def test_a_loaded_picture_is_left_alone_until_there_is_a_better_one(
+    browser: Browser, shown: list[dict[str, Any]], taken: list[bool]
+) -> None:
+    modules = Modules(browser)
+    assert modules.run("js/loading-picture.js", SHOW, shown) == taken
     modules.close()
