@@ -107,9 +107,7 @@ def test_it_shows_the_first_frame_of_what_would_take_long(
     assert result.compressed_type == ("image/webp" if output else "image/jpeg")
 
 
-def test_it_shows_the_first_frame_when_the_result_would_be_huge(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_shows_the_first_frame_when_the_result_would_be_huge(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_RESULT_PIXELS", 60_000)
     assert bench.run(animation("GIF"), width=200).is_animated
     assert bench.run(animation("GIF"), width=300).notes == ("first_frame",)

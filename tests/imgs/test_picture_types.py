@@ -140,6 +140,13 @@ def test_it_turns_a_heic_once(
     assert all(map(close, corners(bench.made()), [QUADRANTS[place] for place in order]))
 
 
+def test_it_shows_a_heic_with_metadata_of_a_kind_that_has_no_name(bench: Bench) -> None:
+    data = heic(quadrants(128, 64), exif=bytes(40)).replace(b"Exif", b"E\xeaif")
+    result = bench.run(data)
+    assert (result.width, result.height) == (128, 64)
+    assert all(map(close, corners(bench.made()), QUADRANTS))
+
+
 def test_it_crops_a_heic_to_its_aperture(bench: Bench) -> None:
     image = Image.new("RGB", (400, 300), "white")
     image.paste(quadrants(360, 280), (20, 10))
