@@ -9,12 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import compress, document, fanout, machine, path, upload_cost
+from bench import compress, document, fanout, machine, memory, path, upload_cost
 from bench.tables import Section
 
 RESULTS = Path(__file__).with_name("results.json")
 BENCHMARKS: dict[str, Callable[[bool], Section]] = {
     "compress": compress.run,
+    "memory": memory.run,
     "upload": upload_cost.run,
     "fanout": fanout.run,
     "path": path.run,

@@ -82,7 +82,9 @@ class Audience:
 
 
 def labels(text: bytes) -> list[str]:
-    """What a message brings: its number, and each image with its state; `ready` only with its pixels."""
+    """What a message brings: its number, and each image with its state. `ready` only with its pixels; the later change
+    that brings the larger sizes is called `renditions`.
+    """
     return _labels(json.loads(text))
 
 
@@ -96,11 +98,14 @@ def event_labels(packet: bytes) -> list[str]:
 def _labels(message: dict[str, Any]) -> list[str]:
     if message["type"] != "changes":
         return [message["type"]]
-    cards = message.get("cards", [])
-    states = [
-        f"{card['status']} {card['id']}" for card in cards if card["status"] != "ready" or "compressed_data" in card
-    ]
+    states = (f"{state} {card['id']}" for card in message.get("cards", []) for state in _states(card))
     return [f"number {message['to']}", *states]
+
+
+def _states(card: dict[str, Any]) -> list[str]:
+    if card["status"] != "ready":
+        return [card["status"]]
+    return ["ready"] * ("compressed_data" in card) + ["renditions"] * bool(card.get("srcset"))
 
 
 GALLERY = Dialect("/ws/gallery/main/", labels)

@@ -1,6 +1,7 @@
 """Pictures like those of a camera, made here: smooth light, soft shapes, grain; the same ones in every run."""
 
 import io
+import itertools
 import random
 from functools import cache
 
@@ -8,11 +9,18 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 TILE = 512
 
+_copies = itertools.count(1)
+
 
 @cache
-def jpeg(width: int, height: int, grain: int = 11, quality: int = 84) -> bytes:
+def jpeg(width: int, height: int, grain: int = 11, quality: int = 84, *, progressive: bool = False) -> bytes:
     """A JPEG; 4000 x 3000 take about 1.3 MB with the grain of good light, 4.4 MB with a `grain` of 57."""
-    return _encoded(scene(width, height, grain), "JPEG", quality=quality)
+    return _encoded(scene(width, height, grain), "JPEG", quality=quality, progressive=progressive)
+
+
+def another(picture: bytes) -> bytes:
+    """The same JPEG in bytes that nobody sent yet, or the server would know it again: only its resolution differs."""
+    return picture[:14] + next(_copies).to_bytes(4, "big") + picture[18:]
 
 
 @cache
@@ -22,6 +30,26 @@ def png(width: int, height: int, mode: str) -> bytes:
     if mode == "RGBA":
         image.putalpha(Image.linear_gradient("L").resize(image.size))
     return _encoded(image, "PNG", compress_level=3)
+
+
+@cache
+def webp(width: int, height: int) -> bytes:
+    """A WebP of the usual quality."""
+    return _encoded(scene(width, height, 6), "WEBP", quality=80)
+
+
+@cache
+def avif(width: int, height: int) -> bytes:
+    """An AVIF of the usual quality."""
+    return _encoded(scene(width, height, 6), "AVIF", quality=65, speed=8)
+
+
+@cache
+def gif(width: int, height: int, frames: int) -> bytes:
+    """An animated GIF: the camera moves over a larger scene."""
+    large = scene(width + 4 * frames, height + 2 * frames, 0).quantize(128)
+    first, *others = (large.crop((4 * n, 2 * n, 4 * n + width, 2 * n + height)) for n in range(frames))
+    return _encoded(first, "GIF", save_all=True, append_images=others, duration=80, loop=0)
 
 
 def scene(width: int, height: int, grain: int) -> Image.Image:
@@ -43,7 +71,7 @@ def scene(width: int, height: int, grain: int) -> Image.Image:
     return ImageChops.add(image, Image.merge("RGB", [sheet] * 3), offset=-(grain // 2))
 
 
-def _encoded(image: Image.Image, kind: str, **options: int) -> bytes:
+def _encoded(image: Image.Image, kind: str, **options: object) -> bytes:
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()

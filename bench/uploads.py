@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
 
+from bench.pictures import another
 from bench.servers import START_SECONDS
 
 BOUNDARY = "----picture"
@@ -36,9 +37,11 @@ class Uploader:
         }
 
     def upload(self, picture: bytes) -> Upload:
-        """Post one picture. Raises RuntimeError with the answer when it is not taken."""
+        """Post one JPEG, each time in other bytes: the same twice would be one card. Raises RuntimeError with the
+        answer when it is not taken as a new picture.
+        """
         head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="photo.jpg"\r\n\r\n'
-        body = head.encode() + picture + f"\r\n--{BOUNDARY}--\r\n".encode()
+        body = head.encode() + another(picture) + f"\r\n--{BOUNDARY}--\r\n".encode()
         self._connection.request("POST", "/upload/", body, self._headers)
         sent = time.monotonic()
         answer = self._connection.getresponse()
@@ -46,7 +49,10 @@ class Uploader:
         answered = time.monotonic()
         if answer.status != http.HTTPStatus.ACCEPTED:
             raise RuntimeError(f"{answer.status} {text!r}")
-        return Upload(json.loads(text)["image"]["id"], sent, answered)
+        taken = json.loads(text)
+        if taken.get("duplicate"):
+            raise RuntimeError("the server has this picture already")
+        return Upload(taken["image"]["id"], sent, answered)
 
     def close(self) -> None:
         """Close the connection."""

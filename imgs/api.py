@@ -103,7 +103,7 @@ class Edited(Schema):
 class UploadFields(Schema):
     """What to make of the picture, and a key by which it may safely be sent again. All of it may be left out."""
 
-    key: UUID | None = None
+    key: str | None = Field(None, description="A UUID")
     width: int | None = Field(None, ge=WIDTHS[0], le=WIDTHS[1])
     format: Literal["jpeg", "webp", "avif"] | None = None
     quality: int | None = Field(None, ge=QUALITIES[0], le=QUALITIES[1])

@@ -20,7 +20,9 @@ def resizable(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         return _from_16_bits(image)
     if image.has_transparency_data and image.mode != "LA":
-        return image if image.mode == "RGBa" else image.convert("RGBA").convert("RGBa")
+        if image.mode != "RGBA":  # to convert RGBA to itself would be to copy it
+            image = image.convert("RGBA")
+        return image.convert("RGBa")
     if image.mode == "LA":
         return image.convert("La")
     if image.mode in ("1", "P"):

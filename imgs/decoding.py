@@ -29,7 +29,7 @@ LARGE = 1000  # pixels: from here on a JPEG is decoded to no more than the targe
 # A flag in the header of an animation. Many encoders forget it when it is only around the frames that nothing is shown
 WEBP_ALPHA = 0x10
 PNG_ESSENCE = {b"IHDR", b"PLTE", b"tRNS", b"gAMA", b"sRGB", b"IDAT", b"IEND"}
-STRIP_PIXELS = 4_000_000  # converted at once
+STRIP_PIXELS = 200_000  # converted at once: few enough for the processor's cache
 
 Image.preinit()  # now, so that the first picture does not wait for it
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # there is a child for each CPU

@@ -1,5 +1,6 @@
 """What the benchmarks measure with: the load client, percentiles, tables, the page with the numbers."""
 
+import io
 import json
 import struct
 import threading
@@ -7,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from websockets.sync.server import ServerConnection, serve
 
-from bench import document
+from bench import document, pictures
 from bench.clients import SOCKET_IO, Audience, event_labels, labels, split
 from bench.peers import socket_io
 from bench.tables import Section, percentile, target
@@ -42,6 +44,21 @@ def test_a_ready_card_counts_only_with_its_pixels() -> None:
         "queued b",
     ]
     assert labels(json.dumps({"type": "changes", "to": 8, "cards": [bare]}).encode()) == ["number 8"]
+
+
+def test_the_change_that_brings_the_renditions_is_not_taken_for_the_small_version() -> None:
+    later = {"id": "a", "status": "ready", "srcset": "/image/a/ 320w"}
+    assert labels(json.dumps({"type": "changes", "to": 9, "cards": [later]}).encode()) == ["number 9", "renditions a"]
+    unready = READY | {"srcset": None}
+    assert labels(json.dumps({"type": "changes", "to": 7, "cards": [unready]}).encode()) == ["number 7", "ready a"]
+
+
+def test_another_copy_of_a_picture_has_other_bytes_and_the_same_pixels() -> None:
+    picture = pictures.jpeg(160, 120)
+    copies = [pictures.another(picture) for _ in range(300)]
+    assert len({*copies, picture}) == 301
+    pixels = {Image.open(io.BytesIO(copy)).tobytes() for copy in copies}
+    assert pixels == {Image.open(io.BytesIO(picture)).tobytes()}
 
 
 @pytest.fixture

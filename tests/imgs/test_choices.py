@@ -50,6 +50,15 @@ def test_it_makes_a_smaller_file_of_a_lower_quality(client: Client) -> None:
     assert sizes[2] < sizes[0] / 2  # type: ignore[operator]
 
 
+@pytest.mark.django_db
+def test_it_makes_what_a_program_chose(client: Client) -> None:
+    fields = {"image": SimpleUploadedFile("photo.jpg", photo(900, 600)), "width": "320", "format": "webp"}
+    assert client.post("/api/v1/galleries/main/images", fields).status_code == 202
+    image = work_off()
+    assert image is not None
+    assert (image.compressed_width, image.compressed_type) == (320, "image/webp")
+
+
 @pytest.mark.parametrize(
     "fields",
     [{"width": "15"}, {"width": "4097"}, {"width": "wide"}, {"format": "bmp"}, {"quality": "0"}, {"quality": "101"}],
@@ -57,5 +66,8 @@ def test_it_makes_a_smaller_file_of_a_lower_quality(client: Client) -> None:
 @pytest.mark.django_db
 def test_it_refuses_what_is_not_possible(client: Client, fields: dict[str, str]) -> None:
     response = send(client, picture(), **fields)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_parameter")
+    upload = {"image": SimpleUploadedFile("photo.jpg", picture()), **fields}
+    response = client.post("/api/v1/galleries/main/images", upload)
     assert (response.status_code, response.json()["code"]) == (422, "invalid_parameter")
     assert not UploadedImage.objects.exists()

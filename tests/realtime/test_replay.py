@@ -208,7 +208,13 @@ def test_it_encodes_the_same_catch_up_once(monkeypatch: pytest.MonkeyPatch) -> N
 def test_it_hands_out_urls_that_live_as_long_as_new_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "now", lambda: 1_800_000_000.0)
     image = "3f0f3a52-7f49-4d2e-9c0e-2f6a1f0c5b11"
-    card = {"revision": 1, "urls_expire_at": cards.urls_expire_at(), "original_url": "old", "compressed_url": "old"}
+    card = {
+        "revision": 1,
+        "urls_expire_at": cards.urls_expire_at(),
+        "original_url": "old",
+        "compressed_url": "old",
+        "srcset": None,
+    }
     replay = Replay(0)
     replay.extend(change(1, **{**card, "id": image}))
 
