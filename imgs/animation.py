@@ -13,6 +13,8 @@ MAX_SOURCE_PIXELS = 150_000_000
 MAX_RESULT_PIXELS = 25_000_000
 SHORTEST_MS = 20  # browsers show a frame that claims to last less for 100 ms
 USUAL_MS = 100
+LONGEST_MS = 3_600_000  # 500 of these are as long as a WebP can be
+MOST_LOOPS = 65_535
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,12 @@ def read(picture: Picture, view: View, size: Size) -> Animation | None:
 
 def _duration(image: Image.Image) -> int:
     milliseconds = round(image.info.get("duration") or 0)
-    return milliseconds if milliseconds >= SHORTEST_MS else USUAL_MS
+    return min(milliseconds, LONGEST_MS) if milliseconds >= SHORTEST_MS else USUAL_MS
 
 
 def _loops(picture: Picture) -> int:
     """How often the whole is shown. A GIF without a word on that plays once, and with one so many times more."""
     loops = picture.image.info.get("loop")
     if picture.header.format == "GIF":
-        return 1 if loops is None else loops + 1 if loops else 0
-    return int(loops or 0)
+        loops = 1 if loops is None else loops and loops + 1
+    return min(int(loops or 0), MOST_LOOPS)

@@ -29,9 +29,14 @@ def check(data: bytes, header: Header) -> int:
     if header.progressive and _has_too_many_scans(data):
         raise CompressionError("too_complex")
     frames = _count_frames(data, header.format)
+    check_frames(frames, header)
+    return frames
+
+
+def check_frames(frames: int, header: Header) -> None:
+    """Raise CompressionError too_complex when so many frames are more than any honest picture has."""
     if frames * header.width * header.height > MAX_ANIMATION_PIXELS:
         raise CompressionError("too_complex")
-    return frames
 
 
 def _count_frames(data: bytes, image_format: str) -> int:

@@ -20,7 +20,7 @@ from PIL import (
 )
 
 from imgs import colour, metadata
-from imgs.complexity import CompressionError, check
+from imgs.complexity import CompressionError, check, check_frames
 from imgs.geometry import Box, Size, View, fitted, outer
 from imgs.header import Header, UnsupportedType, read_header
 
@@ -83,7 +83,8 @@ def rendered(picture: Picture, max_side: int) -> Picture:
     image = resized(picture.image, view.stored_box, view.stored_size(fitted(view.size, max_side, max_side)))
     image = view.turned(colour.in_srgb(image, picture.profile, picture.gamma, in_place=True))
     image.info.clear()
-    return Picture(replace(picture.header, orientation=1), image, None, None)
+    header = replace(picture.header, width=image.width, height=image.height, orientation=1)
+    return Picture(header, image, None, None)
 
 
 def open_picture(data: bytes, max_pixels: int) -> Picture:
@@ -99,13 +100,15 @@ def open_picture(data: bytes, max_pixels: int) -> Picture:
         raise CompressionError("too_many_pixels")
     counted = check(data, header)
     Image.MAX_IMAGE_PIXELS = max_pixels
-    if header.format == "WEBP" and counted:
+    if header.format == "WEBP" and counted and data[12:16] == b"VP8X":
         data = data[:20] + bytes((data[20] | WEBP_ALPHA,)) + data[21:]
     if header.format == "HEIF":
         data = metadata.clean(data, "HEIF") or data  # the decoder crashes on names of metadata that are not ASCII
     image = _opened_png(data, header) if header.format == "PNG" else _opened(data, header)
+    frames, first_frame = _frames(image, counted)
+    check_frames(frames, header)
     gamma = None if "srgb" in image.info else image.info.get("gamma")
-    return Picture(header, image, image.info.get("icc_profile"), gamma, *_frames(image, counted))
+    return Picture(header, image, image.info.get("icc_profile"), gamma, frames, first_frame)
 
 
 def _opened(data: bytes, header: Header) -> ImageFile.ImageFile:
@@ -141,7 +144,7 @@ def _essence(data: bytes) -> bytes:
 
 
 def _frames(image: ImageFile.ImageFile, counted: int) -> tuple[int, int]:
-    """How many frames move, and which is the first."""
+    """How many frames the animation has, 1 when the picture is still, and which of all pictures is its first."""
     if isinstance(image, HeifImageFile):
         return 1, 0  # what else is in there are other pictures
     if isinstance(image, GifImagePlugin.GifImageFile):

@@ -111,7 +111,8 @@ def _file(items: list[Item], brands: bytes) -> bytes:
 
 
 def _meta(items: list[Item], offset: int) -> bytes:
-    kinds, places, links, owned, properties = b"", b"", b"", b"", []
+    kinds, places, links, owned = b"", b"", b"", b""
+    properties: list[bytes] = []
     for number, item in enumerate(items, 1):
         kinds += full_box(b"infe", struct.pack(">HH4sx", number, 0, item.kind), 2, int(item.hidden))
         places += struct.pack(">HHHLL", number, 0, 1, offset, len(item.data))
@@ -121,8 +122,9 @@ def _meta(items: list[Item], offset: int) -> bytes:
             links += box(kind, struct.pack(f">HH{len(to)}H", number, len(to), *to))
         owned += struct.pack(">HB", number, len(item.properties))
         for own in item.properties:
-            properties.append(own)
-            owned += struct.pack(">H", len(properties))
+            if own not in properties:  # tiles share theirs
+                properties.append(own)
+            owned += struct.pack(">H", properties.index(own) + 1)
     handler = full_box(b"hdlr", bytes(4) + b"pict" + bytes(13))
     parts = [
         handler,

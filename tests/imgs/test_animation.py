@@ -49,6 +49,8 @@ def test_it_keeps_an_animation_moving(bench: Bench, image_format: str, output: s
         ("PNG", {"loop": 0}, 0),
         ("PNG", {"loop": 2}, 2),
         ("WEBP", {"loop": 2}, 2),
+        ("GIF", {"loop": 65_535}, 65_535),
+        ("PNG", {"loop": 1_000_000}, 65_535),
     ],
 )
 def test_it_plays_as_often_as_before(bench: Bench, image_format: str, options: dict[str, int], plays: int) -> None:
@@ -57,6 +59,20 @@ def test_it_plays_as_often_as_before(bench: Bench, image_format: str, options: d
 
 def test_it_shows_a_frame_that_claims_to_last_nothing_as_long_as_browsers_do(bench: Bench) -> None:
     assert [duration for _pixel, duration in shown(bench.small(animation("GIF", duration=[0, 20])))] == [100, 20]
+
+
+def test_it_shows_no_frame_for_more_than_an_hour(bench: Bench) -> None:
+    assert shown(bench.small(animation("PNG", duration=[60_000_000, 50])))[0][1] == 3_600_000
+
+
+def test_it_finds_what_lies_outside_of_all_frames_transparent(bench: Bench) -> None:
+    frames = [Image.new("RGBA", (300, 200), (0, 0, 0, 0)) for _ in range(2)]
+    for frame, colour in zip(frames, (RED, BLUE), strict=True):
+        frame.paste((*colour, 255), (100, 50, 200, 150))
+    for image_format in ("WEBP", "GIF", "PNG"):
+        data = encoded(frames[0], image_format, save_all=True, append_images=frames[1:], duration=100)
+        small = bench.small(data, rotation=180)
+        assert (small.getpixel((10, 10))[3], small.getpixel((75, 50))[3]) == (0, 255)
 
 
 @pytest.mark.parametrize("disposal", [1, 2, 3])

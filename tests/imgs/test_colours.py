@@ -9,15 +9,17 @@ from PIL import Image, PngImagePlugin
 from tests.heic import heic
 from tests.imgs.compressing import Bench
 from tests.pictures import (
-    ADOBE_RGB,
-    DISPLAY_P3,
     close,
     encoded,
+    png,
+)
+from tests.profiles import (
+    ADOBE_RGB,
+    DISPLAY_P3,
     grey_profile,
     in_srgb,
     ink_profile,
     matrix_profile,
-    png,
     profile_with_red_and_green_exchanged,
 )
 

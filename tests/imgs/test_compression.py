@@ -49,6 +49,47 @@ def test_it_makes_a_jpeg_of_every_type(bench: Bench, image_format: str) -> None:
     assert all(close(colour, wanted) for colour, wanted in zip(corners(small), QUADRANTS, strict=True))
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+@pytest.mark.parametrize(
+    ("output", "name", "content_type"),
+    [
+        ("jpeg", "compressed.jpg", "image/jpeg"),
+        ("webp", "compressed.webp", "image/webp"),
+        ("avif", "compressed.avif", "image/avif"),
+    ],
+)
+def test_it_writes_the_type_that_is_asked_for(
+    bench: Bench, output: str, name: str, content_type: str, mode: str
+) -> None:
+    result = bench.run(encoded(Image.new(mode, (400, 300)), "PNG"), format=output, width=200)
+    assert (result.compressed, result.compressed_type) == (name, content_type)
+    assert (bench.made().format, bench.made().size) == (output.upper(), (200, 150))
+
+
+@pytest.mark.parametrize("output", ["jpeg", "webp", "avif"])
+def test_it_writes_the_quality_that_is_asked_for(bench: Bench, output: str) -> None:
+    data = photo(800, 600)
+    fine, coarse = (bench.run(data, width=300, quality=quality, format=output) for quality in (95, 20))
+    assert (fine.compressed_width, coarse.compressed_width) == (300, 300)
+    assert fine.compressed_size > 2 * coarse.compressed_size
+
+
+@pytest.mark.parametrize(
+    ("size", "output", "small_size"),
+    [
+        ((4, 20_000), "webp", (3, 16_383)),
+        ((1, 70_000), "webp", (1, 16_383)),
+        ((1, 20_000), "avif", (1, 20_000)),
+        ((5000, 40), "webp", (4096, 33)),
+    ],
+)
+def test_it_fits_into_what_the_type_can_hold(
+    bench: Bench, size: tuple[int, int], output: str, small_size: tuple[int, int]
+) -> None:
+    bench.run(encoded(Image.new("L", size), "PNG"), width=4096, format=output)
+    assert bench.made().size == small_size
+
+
 @pytest.mark.parametrize(
     ("size", "small_size"),
     [

@@ -20,10 +20,10 @@ from tests.pictures import (
     mpo,
     photo,
     png,
-    profile_with_red_and_green_exchanged,
     quadrants,
     turned,
 )
+from tests.profiles import profile_with_red_and_green_exchanged
 
 PROFILE = profile_with_red_and_green_exchanged()
 SMALL = quadrants(96, 64)

@@ -12,21 +12,42 @@ from PIL import Image
 
 from imgs.header import MAX_READS, UnreadableImage, UnsupportedType, read_header
 from tests.heic import heic
-from tests.pictures import OTHER_TYPES, encoded, exif_bomb, gigapixel_gif, photo, plain_png, quadrants, turned
+from tests.pictures import (
+    OTHER_TYPES,
+    animation,
+    encoded,
+    exif_bomb,
+    gigapixel_gif,
+    photo,
+    plain_png,
+    quadrants,
+    turned,
+)
 
 TYPES = [
     ("JPEG", "image/jpeg", ".jpg"),
     ("PNG", "image/png", ".png"),
     ("GIF", "image/gif", ".gif"),
     ("WEBP", "image/webp", ".webp"),
+    ("AVIF", "image/avif", ".avif"),
 ]
-SIGNATURES = [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\x24\0\0\0WEBP"]
+SIGNATURES = [
+    b"\xff\xd8\xff",
+    b"\x89PNG\r\n\x1a\n",
+    b"GIF89a",
+    b"RIFF\x24\0\0\0WEBP",
+    b"\0\0\0\x18ftypheic\0\0\0\0mif1heic\0\0\0\x40meta\0\0\0\0",
+]
 HEADS = {  # each up to where the pixels start
     "JPEG": lambda data: data[: data.index(b"\xff\xda") + 5],
     "PNG": lambda data: data[: data.index(b"IDAT") + 4],
     "GIF": lambda data: data[: data.index(b",", 13 + 3 * 4) + 9],
     "WEBP": lambda data: data[:30],
+    "AVIF": lambda data: data[: data.index(b"mdat") - 4],
 }
+
+
+FTYP = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
 
 
 class CountingFile(io.BytesIO):
@@ -55,12 +76,72 @@ def test_it_reads_every_kind_of_webp(options: dict[str, object]) -> None:
     assert (header.width, header.height, header.orientation) == (321, 123, 1)
 
 
-@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_it_tells_the_size_a_viewer_sees(image_format: str, orientation: int) -> None:
     header = read_header(io.BytesIO(turned(orientation, image_format, size=(400, 300))))
     assert (header.width, header.height, header.orientation) == (400, 300, orientation)
     assert header.stored_size == ((300, 400) if orientation >= 5 else (400, 300))
+
+
+@pytest.mark.parametrize(
+    ("transforms", "size"),
+    [
+        ({}, (400, 300)),
+        ({"quarters": 1}, (300, 400)),
+        ({"quarters": 2}, (400, 300)),
+        ({"quarters": 3, "mirror": 1}, (300, 400)),
+        ({"mirror": 0}, (400, 300)),
+        ({"clap": (380, 290)}, (380, 290)),
+        ({"clap": (380, 290), "quarters": 1}, (290, 380)),
+        ({"tile": 128}, (400, 300)),
+        ({"alpha": Image.new("L", (400, 300), 9)}, (400, 300)),
+    ],
+    ids=str,
+)
+def test_it_tells_the_size_that_the_decoder_makes_of_a_heic(
+    transforms: dict[str, object], size: tuple[int, int]
+) -> None:
+    header = read_header(io.BytesIO(heic(quadrants(), **transforms)))
+    assert (header.format, header.content_type, header.extension) == ("HEIF", "image/heic", ".heic")
+    assert (header.width, header.height, header.orientation) == (*size, 1)
+    assert header.stored_size == size
+
+
+BRANDS = [
+    (b"heic\0\0\0\0mif1heic", "HEIF"),
+    (b"heix\0\0\0\0mif1heix", "HEIF"),
+    (b"mif1\0\0\0\0mif1heic", "HEIF"),
+    (b"mif1\0\0\0\0mif1miaf", "HEIF"),
+    (b"msf1\0\0\0\0msf1hevcmif1heic", "HEIF"),
+    (b"avif\0\0\0\0avifmif1", "AVIF"),
+    (b"mif1\0\0\0\0mif1avifmiaf", "AVIF"),
+    (b"heic\0\0\0\0", "HEIF"),
+]
+
+
+@pytest.mark.parametrize(("brands", "image_format"), BRANDS, ids=repr)
+def test_it_tells_avif_from_heif_by_all_brands(brands: bytes, image_format: str) -> None:
+    assert read_header(io.BytesIO(heic(quadrants(), brands=brands))).format == image_format
+
+
+def test_it_asks_the_codec_where_brands_leave_it_open() -> None:
+    data = encoded(quadrants(), "AVIF").replace(b"avif", b"mif1")
+    assert read_header(io.BytesIO(data)).format == "AVIF"
+
+
+def test_it_takes_the_size_of_a_sequence_from_its_track() -> None:
+    data = animation("AVIF", size=(320, 200))
+    assert data[8:12] == b"avis"
+    header = read_header(io.BytesIO(data))
+    assert (header.format, header.width, header.height) == ("AVIF", 320, 200)
+
+
+def test_it_finds_the_description_behind_the_pixels() -> None:
+    data = heic(quadrants())
+    start, end = data.index(b"meta") - 4, data.index(b"mdat") - 4
+    header = read_header(io.BytesIO(data[:start] + data[end:] + data[start:end]))
+    assert (header.width, header.height) == (400, 300)
 
 
 def test_it_knows_a_progressive_jpeg() -> None:
@@ -148,6 +229,12 @@ def test_it_finds_the_way_up_of_a_png_before_and_behind_its_pixels(before: bool)
         encoded(quadrants(), "WEBP").replace(b"\x9d\x01\x2a", b"\0\0\0"),
         encoded(quadrants(), "WEBP", lossless=True).replace(b"\x2f", b"\0", 1),
         b"RIFF\x24\0\0\0WEBPVP8?" + bytes(30),
+        heic(quadrants()).replace(b"ispe", b"nope"),
+        heic(quadrants()).replace(b"pitm", b"nope"),
+        heic(quadrants()).replace(b"ipma\0\0\0\1", b"ipma\1\0\0\0"),
+        heic(quadrants()).replace(struct.pack(">LL", 400, 300), bytes(8)),
+        heic(quadrants(), clap=(400, 300)).replace(struct.pack(">4L", 400, 1, 300, 1), bytes(16)),
+        b"\0\0\0\x18ftypheic\0\0\0\0mif1heic\0\0\0\x01meta" + b"\xff" * 8 + bytes(60),
     ],
     ids=lambda data: repr(data[:24]),
 )
@@ -167,8 +254,23 @@ def test_it_calls_a_header_without_sense_unreadable(data: bytes) -> None:
         b"GIF89a\x09\0\x09\0\0\0\0!\xfe" + b"\1x" * 2_000_000,
         b"RIFF\x24\0\0\0WEBPVP8X\x0a\0\0\0\x08\0\0\0\x09\0\0\x09\0\0" + b"ABCD\0\0\0\0" * 500_000,
         exif_bomb(),
+        FTYP + b"\0\0\0\x08free" * 600_000,
+        FTYP + struct.pack(">L4s4x", 4_000_000, b"meta") + b"\0\0\0\x08free" * 500_000,
+        FTYP + struct.pack(">L4s4x", 128_000, b"meta") + b"\0\0\0\x08free" * 16_000,
     ],
-    ids=["fill bytes", "segments", "no marker", "no length", "chunks", "comments", "webp chunks", "EXIF"],
+    ids=[
+        "fill bytes",
+        "segments",
+        "no marker",
+        "no length",
+        "chunks",
+        "comments",
+        "webp chunks",
+        "EXIF",
+        "boxes",
+        "a large description",
+        "a full description",
+    ],
 )
 def test_it_reads_little_of_a_header_made_to_take_long(data: bytes) -> None:
     file = CountingFile(data.replace(b"\xff\xff\xff", b"\xff\xd8\xff", 1))

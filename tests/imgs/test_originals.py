@@ -10,18 +10,16 @@ from imgs import metadata
 from tests.heic import heic
 from tests.imgs.compressing import Bench
 from tests.pictures import (
-    DISPLAY_P3,
     QUADRANTS,
     animation,
     close,
     corners,
     encoded,
-    in_srgb,
-    matrix_profile,
     photo,
     quadrants,
     turned,
 )
+from tests.profiles import DISPLAY_P3, in_srgb, matrix_profile
 
 
 @pytest.fixture

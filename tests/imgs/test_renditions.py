@@ -10,19 +10,17 @@ from thumbhash import thumb_hash_to_approximate_aspect_ratio, thumb_hash_to_aver
 from imgs.compression import Rendition
 from tests.imgs.compressing import Bench
 from tests.pictures import (
-    DISPLAY_P3,
     QUADRANTS,
     animation,
     close,
     corners,
     encoded,
     half_transparent,
-    in_srgb,
-    matrix_profile,
     photo,
     quadrants,
     turned,
 )
+from tests.profiles import DISPLAY_P3, in_srgb, matrix_profile
 
 
 @pytest.fixture
