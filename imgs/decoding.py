@@ -19,7 +19,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from imgs import colour
+from imgs import colour, metadata
 from imgs.complexity import CompressionError, check, check_frames
 from imgs.geometry import Box, Size, View, fitted, outer
 from imgs.header import Header, UnsupportedType, read_header
@@ -103,6 +103,8 @@ def open_picture(data: bytes, max_pixels: int) -> Picture:
     Image.MAX_IMAGE_PIXELS = max_pixels
     if header.format == "WEBP" and counted:
         data = data[:20] + bytes((data[20] | WEBP_ALPHA,)) + data[21:]
+    if header.format == "HEIF":
+        data = metadata.clean(data, "HEIF") or data  # the decoder crashes on names of metadata that are not ASCII
     image = _opened_png(data, header) if header.format == "PNG" else _opened(data, header)
     frames, first_frame = _frames(image, counted)
     check_frames(frames, header)

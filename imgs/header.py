@@ -28,7 +28,7 @@ JPEG_OTHER_FRAMES = {0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF}  # lossless
 
 
 class UnsupportedType(Exception):
-    """The file doesn't begin like any accepted type of picture."""
+    """The file doesn't begin like any accepted type of picture, or is of a kind that no decoder here knows."""
 
 
 class UnreadableImage(Exception):
@@ -56,8 +56,8 @@ class Header:
 def read_header(file: BinaryIO) -> Header:
     """The header of the picture in `file`, read from its start, in a few milliseconds at most.
 
-    Raises UnsupportedType when no accepted type begins like this, and UnreadableImage when the header is broken.
-    The number of pixels is not judged here.
+    Raises UnsupportedType when no accepted type begins like this or its kind is one that nobody decodes, and
+    UnreadableImage when the header is broken. The number of pixels is not judged here.
     """
     file.seek(0)
     start = file.read(12)
@@ -120,8 +120,10 @@ def _jpeg(reader: _Reader) -> _Facts:
     while (marker := _next_marker(reader)) != 0xDA:  # the picture's data
         if marker in JPEG_WITHOUT_LENGTH:
             continue
-        if marker == 0xD9 or marker in JPEG_OTHER_FRAMES:
-            raise UnreadableImage(f"JPEG marker {marker:02X}")
+        if marker in JPEG_OTHER_FRAMES:
+            raise UnsupportedType
+        if marker == 0xD9:
+            raise UnreadableImage("JPEG without pixels")
         length = int.from_bytes(reader.take(2), "big") - 2
         if length < 0:
             raise UnreadableImage("JPEG segment without a length")
@@ -129,7 +131,7 @@ def _jpeg(reader: _Reader) -> _Facts:
             frame = marker
             bits, height, width, components = struct.unpack(">BHHB", reader.take(6))
             if bits != 8:
-                raise UnreadableImage(f"{bits}-bit JPEG")
+                raise UnsupportedType if bits == 12 else UnreadableImage(f"{bits}-bit JPEG")
             reader.skip(length - 6)
         elif marker == 0xE1 and orientation == 1:
             orientation = reader.take_exif(length)
@@ -155,17 +157,20 @@ def _png(reader: _Reader) -> _Facts:
     if header[:8] != b"\0\0\0\x0dIHDR" or zlib.crc32(header[4:21]) != int.from_bytes(header[21:], "big"):
         raise UnreadableImage("PNG header")
     width, height = struct.unpack_from(">LL", header, 8)
-    orientation = 1
-    while True:
-        length, kind = struct.unpack(">L4s", reader.take(8))
-        if kind == b"IDAT":
-            return _Facts(width, height, orientation)
-        if kind == b"IEND":
-            raise UnreadableImage("PNG without pixels")
-        if kind == b"eXIf":
-            orientation = reader.take_exif(length)
-            length = 0
-        reader.skip(length + 4)
+    orientation, has_pixels = 0, False
+    with suppress(UnreadableImage):
+        while not (orientation and has_pixels):  # they come in any order
+            length, kind = struct.unpack(">L4s", reader.take(8))
+            if kind == b"IEND":
+                break
+            has_pixels = has_pixels or kind == b"IDAT"
+            if kind == b"eXIf":
+                orientation = reader.take_exif(length)
+                length = 0
+            reader.skip(length + 4)
+    if not has_pixels:
+        raise UnreadableImage("PNG without pixels")
+    return _Facts(width, height, orientation or 1)
 
 
 def _gif(reader: _Reader) -> _Facts:
@@ -238,6 +243,8 @@ def _boxed_picture(reader: _Reader, image_format: str, *, is_sequence: bool) -> 
     picture = isobmff.primary_picture(_take_box(reader, b"meta"))
     if image_format == "AVIF" or (not image_format and picture.codec == b"av01"):
         return _Facts(picture.width, picture.height, picture.orientation, format="AVIF")
+    if picture.codec not in isobmff.HEIF_CODECS:
+        raise UnsupportedType
     width, height = picture.aperture or (picture.width, picture.height)
     if picture.orientation >= 5:
         width, height = height, width

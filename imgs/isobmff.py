@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 AVIF_BRANDS = {b"avif", b"avis"}
 HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+HEIF_CODECS = {b"hvc1", b"hev1", b"grid", b"iden", b"iovl"}  # HEVC, and pictures that are put together from others
 ANY_CODEC_BRANDS = {b"mif1", b"msf1", b"mif2"}  # the brand leaves open which codec; the primary item's type tells
 
 # EXIF's orientation for "turned left by n quarters, then mirrored": not, top to bottom, left to right

@@ -189,10 +189,38 @@ def jpeg_with_frame(marker: int, bits: int, height: int, width: int) -> bytes:
 @pytest.mark.parametrize(
     "data",
     [
-        jpeg_with_frame(0xC0, 8, 0, 9),
-        jpeg_with_frame(0xC0, 8, 9, 0),
         jpeg_with_frame(0xC1, 12, 9, 9),
         jpeg_with_frame(0xC3, 8, 9, 9),
+        jpeg_with_frame(0xC5, 8, 9, 9),
+        heic(quadrants(64, 64)).replace(b"hvc1", b"j2k1"),
+    ],
+    ids=["12 bits", "lossless", "hierarchical", "JPEG 2000 in a HEIF"],
+)
+def test_it_calls_what_nobody_decodes_unsupported_and_not_broken(data: bytes) -> None:
+    with pytest.raises(UnsupportedType):
+        read_header(io.BytesIO(data))
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_it_finds_the_way_up_of_a_png_before_and_behind_its_pixels(before: bool) -> None:
+    data = turned(6, "PNG", size=(40, 30))
+    start = data.index(b"eXIf") - 4
+    end = start + 12 + int.from_bytes(data[start : start + 4], "big")
+    place = data.index(b"IDAT" if before else b"IEND") - 4
+    if place < start:
+        moved = data[:place] + data[start:end] + data[place:start] + data[end:]
+    else:
+        moved = data[:start] + data[end:place] + data[start:end] + data[place:]
+    header = read_header(io.BytesIO(moved))
+    assert (header.width, header.height, header.orientation) == (40, 30, 6)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        jpeg_with_frame(0xC0, 8, 0, 9),
+        jpeg_with_frame(0xC0, 8, 9, 0),
+        jpeg_with_frame(0xC0, 9, 9, 9),
         b"\xff\xd8\xff\xd9" + bytes(20),
         b"\xff\xd8\xff\xe0\0\1" + bytes(20),
         plain_png(9, 9).replace(b"\0\0\0\x09", b"\0\0\0\x08", 1),
@@ -260,7 +288,7 @@ def test_it_reads_little_of_a_header_made_to_take_long(data: bytes) -> None:
 def test_it_raises_nothing_else_on_any_bytes(signature: bytes, rest: bytes) -> None:
     try:
         header = read_header(io.BytesIO(signature + rest))
-    except UnreadableImage:
+    except (UnreadableImage, UnsupportedType):
         return
     assert header.width > 0
     assert header.height > 0
