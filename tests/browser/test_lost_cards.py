@@ -12,13 +12,13 @@ LOOK_FOR_LOST = """async ({ LostCards }) => {
   const accepted = new Promise((resolve) => {
     window.queue = new UploadQueue({
       config,
-      onChange: () => {},
+      onChange: (upload) => (window.upload = upload),
       onAccepted: resolve,
       lookUp: (card) => lost.lookUp(card),
     });
   });
   window.settle = () => queue.settle(nothing);
-  [window.upload] = queue.add([new File(["x"], "x.jpg", { type: "image/jpeg" })]);
+  queue.add([new File(["x"], "x.jpg", { type: "image/jpeg" })]);
   await accepted;
 }"""
 

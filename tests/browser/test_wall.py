@@ -12,6 +12,7 @@ from playwright.sync_api import Page, Request, expect
 from tests import pictures
 from tests.browser.conftest import OpenPage
 from tests.browser.gallery_server import GalleryServer, LiveGallery
+from tests.stack.fleet import until
 
 FULL_HD = {"width": 1920, "height": 1080}
 GONE = (
@@ -99,9 +100,12 @@ def test_the_qr_code_can_be_scanned_from_across_the_room(full_gallery: LiveGalle
     expect(wall.locator(".wall__tile").first).to_be_visible()
     expect(code).to_be_in_viewport(ratio=1)
     expect(code).to_have_js_property("complete", True)
-    box = code.bounding_box()
-    assert box
-    assert min(box["width"], box["height"]) >= 180
+
+    def is_large() -> bool:
+        box = code.bounding_box()
+        return box is not None and min(box["width"], box["height"]) >= 180
+
+    until(is_large)  # it travels while pictures come
     assert code.evaluate("(image) => image.naturalWidth") > 0
     assert wall.locator(".wall__scan").evaluate("(text) => parseFloat(getComputedStyle(text).fontSize)") >= 28
 
