@@ -41,8 +41,8 @@ def run(quick: bool) -> Section:
         section.rows = [measure(name, make(), Path(folder), times) for name, make in PICTURES.items()]
         handover = 1000 * run_loop(handover_seconds(Path(folder), 20 * times))
     section.notes = [
-        f"The median of {times} rounds in one process, each way in turn, reading and writing the files included. "
-        f"Results: JPEG of quality 70; of the GIF an animated WebP.",
+        f"The median of {times} rounds in one process, each way in turn and warm, reading and writing the files "
+        "included. Results: JPEG of quality 70; of the GIF an animated WebP.",
         "Plain: decode whole, resize bicubically, save. Decoder alone: a JPEG at 1/8 scale. "
         f"libvips {libvips.VERSION}: its thumbnail, one thread. Only compress makes a placeholder and cleans the "
         "original. Renditions: a picture's up to four larger WebP, made later, in CPU milliseconds for all.",
@@ -93,14 +93,17 @@ def verdict(name: str, found: dict[str, float]) -> str:
 
 
 def cpu_ms(ways: dict[str, Callable[[], object]], times: int) -> dict[str, float]:
-    """The median processor time of each way in milliseconds, all threads together; the ways take turns."""
+    """The median processor time of each way in milliseconds, all threads together.
+
+    The ways take turns, each after an unmeasured run of its own: else it would find the memory as another left it.
+    """
     found: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(times + 1):
+    for _ in range(times):
         for name, work in ways.items():
+            work()
             before = time.process_time()
             work()
-            if turn:  # the first one is slower
-                found[name].append(1000 * (time.process_time() - before))
+            found[name].append(1000 * (time.process_time() - before))
     return {name: percentile(values, 50) for name, values in found.items()}
 
 
