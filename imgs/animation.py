@@ -8,6 +8,7 @@ from imgs.decoding import Picture, resized
 from imgs.geometry import Size, View
 
 MAX_FRAMES = 500
+MAX_FRAME_PIXELS = 12_000_000  # decoders of animations hold four of them at once
 # Of all frames together: at most about 3 s to decode and to encode
 MAX_SOURCE_PIXELS = 150_000_000
 MAX_RESULT_PIXELS = 25_000_000
@@ -27,10 +28,12 @@ class Animation:
 
 
 def is_affordable(picture: Picture, size: Size) -> bool:
-    """Whether all frames can be brought to `size` in a few seconds."""
+    """Whether all frames can be brought to `size` in a few seconds and 300 MB."""
+    frame_pixels = picture.header.width * picture.header.height
     return (
         picture.frames <= MAX_FRAMES
-        and picture.frames * picture.header.width * picture.header.height <= MAX_SOURCE_PIXELS
+        and frame_pixels <= MAX_FRAME_PIXELS
+        and picture.frames * frame_pixels <= MAX_SOURCE_PIXELS
         and picture.frames * size[0] * size[1] <= MAX_RESULT_PIXELS
     )
 

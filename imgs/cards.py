@@ -80,6 +80,13 @@ def with_data(card: Card, compressed: bytes) -> Card:
     return {**card, "compressed_data": data}
 
 
+def with_data_of(earlier: Card | None, card: Card) -> Card:
+    """The card with the small version that an earlier one of the same revision carried."""
+    if earlier is None or "compressed_data" not in earlier or card["revision"] != earlier["revision"]:
+        return card
+    return {"compressed_data": earlier["compressed_data"], **card} if card["status"] == "ready" else card
+
+
 def _geometry(options: Options) -> dict[str, Any] | None:
     """How the shown version differs from the original in shape, None when it does not."""
     if not options.is_edited:

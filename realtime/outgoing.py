@@ -7,7 +7,7 @@ from imgs.changes import Changes
 from realtime import protocol
 
 WINDOW_SECONDS = 0.1
-FRAMES_PER_WINDOW = 2
+FRAMES_PER_WINDOW = 3  # of one picture: queued, ready, and the renditions of the one before
 
 
 class Outgoing:

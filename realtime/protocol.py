@@ -113,12 +113,12 @@ def changes_text(after: int, to: int, cards: list[str], removed: list[str], *, m
 
 
 def merge(earlier: Changes, later: Changes) -> Changes:
-    """Two adjoining `changes` as one: each image once, in its last state."""
+    """Two adjoining `changes` as one: each image once, in its last state, with the small version that came along."""
     shown: dict[str, cards.Card] = {}
     gone: dict[str, Tombstone] = {}
     for changes in (earlier, later):
         for card in changes["cards"]:
-            shown[card["id"]] = card
+            shown[card["id"]] = cards.with_data_of(shown.get(card["id"]), card)
         for tombstone in changes["removed"]:
             shown.pop(tombstone["id"], None)
             gone[tombstone["id"]] = tombstone
