@@ -180,17 +180,16 @@ class _Work:
         return fitted(self.view.size, self._options.width, *encoding.LIMITS[image_format])
 
     def _in(self, size: Size) -> Image.Image:
-        """What is shown, in `size`. Ask for the largest first."""
+        """What is shown, in `size`. Ask for the largest first: the pixels of the picture are let go of after that."""
+        if not self._made:
+            self._made.append(self._picture.shown(self.view, size))
+            self._picture.image.close()
         larger = [image for image in self._made if image.width >= size[0] and image.height >= size[1]]
-        if larger:
-            image = min(larger, key=lambda image: image.width)
-            if image.size == size:
-                return image
-            image = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=decoding.REDUCING_GAP)
-        else:
-            image = self._picture.shown(self.view, size)
-        self._made.append(image)
-        return image
+        image = min(larger or self._made[:1], key=lambda image: image.width)
+        if image.size == size:
+            return image
+        self._made.append(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=decoding.REDUCING_GAP))
+        return self._made[-1]
 
 
 def _rendition_sizes(view: View) -> list[Size]:

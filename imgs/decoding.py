@@ -25,6 +25,7 @@ from imgs.geometry import Box, Size, View, fitted, outer
 from imgs.header import Header, UnsupportedType, read_header
 
 REDUCING_GAP = 1.5  # decode and box-reduce to so many times the target, then resample well: no visible loss
+CUTTING_GAP = 2.0  # the same for a part of a picture, or what lies outside would show at its edges
 LARGE = 1000  # pixels: from here on a JPEG is decoded to no more than the target needs, in half the time
 # A flag in the header of an animation. Many encoders forget it when it is only around the frames that nothing is shown
 WEBP_ALPHA = 0x10
@@ -161,15 +162,16 @@ def resized(image: Image.Image, box: Box, size: Size) -> Image.Image:
     """
     width, height = image.size
     across, down = (box[2] - box[0]) / size[0], (box[3] - box[1]) / size[1]
-    gap = 1 if max(size) > LARGE else REDUCING_GAP
+    is_whole = box == (0, 0, width, height)
+    gap = CUTTING_GAP if not is_whole else 1 if max(size) > LARGE else REDUCING_GAP
     drafted = image.draft(None, (ceil(width / across * gap), ceil(height / down * gap)))
     if drafted:
         scale_x, scale_y = drafted[1][2] / width, drafted[1][3] / height
         box = box[0] * scale_x, box[1] * scale_y, box[2] * scale_x, box[3] * scale_y
     image.load()
     factor = (
-        max(1, int((box[2] - box[0]) / size[0] / REDUCING_GAP)),
-        max(1, int((box[3] - box[1]) / size[1] / REDUCING_GAP)),
+        max(1, int((box[2] - box[0]) / size[0] / max(gap, REDUCING_GAP))),
+        max(1, int((box[3] - box[1]) / size[1] / max(gap, REDUCING_GAP))),
     )
     part = outer(box, factor)
     reduced = _reduced(image, part, factor)
