@@ -11,6 +11,7 @@ from tests.browser.answers import answer_upload, change_cards, serve_renditions,
 from tests.browser.conftest import OpenPage
 from tests.browser.gallery_server import LiveGallery
 from tests.browser.page import choose, live
+from tests.stack.fleet import until
 
 PHOTO = pictures.photo(1500, 1000)
 ALL_NOTES = ["already_optimal", "first_frame", "original_reencoded", "not known here"]
@@ -27,28 +28,27 @@ LAPTOP = {"width": 1280, "height": 800}
 
 
 def uploaded(gallery: LiveGallery, page: Page) -> dict[str, Any]:
-    """The card of a ready picture, on no open page but this one."""
-    gallery.upload(PHOTO, "field.jpg")
+    """The card of a picture that is finished, on no open page but this one."""
+    card = finished(gallery)
     expect(page.locator(".card[data-status=ready]")).to_have_count(1)
-    (card,) = gallery.cards()
     return card
+
+
+def finished(gallery: LiveGallery) -> dict[str, Any]:
+    """The card of the only picture, once nothing of it is owed any more: a later change would undo what tests put in."""
+    gallery.upload(PHOTO, "field.jpg")
+    until(lambda: gallery.cards()[0]["srcset"])
+    return gallery.cards()[0]
 
 
 def changed(gallery: LiveGallery, open_page: OpenPage, **fields: Any) -> tuple[Page, list[int]]:
     """A page whose only picture has these fields, and the widths of the renditions that it asks for."""
-    gallery.upload(PHOTO, "field.jpg")
+    finished(gallery)
     page = open_page("about:blank", viewport=LAPTOP, device_scale_factor=3 if "edit" in fields else 1)
-    expect_ready(gallery, page)
     asked = serve_renditions(page, 0.5 if "edit" in fields else 1.5)
     change_cards(page, lambda card: {**card, **fields})
     page.goto(gallery.url)
     return live(page), asked
-
-
-def expect_ready(gallery: LiveGallery, page: Page) -> None:
-    page.goto(gallery.url)
-    expect(page.locator(".card[data-status=ready]")).to_have_count(1)
-    page.goto("about:blank")
 
 
 def test_notes_stand_in_the_row_the_comparison_and_the_dialog(live_gallery: LiveGallery, open_page: OpenPage) -> None:
