@@ -7,7 +7,6 @@ may finish. Every change of state is a conditional update whose row count is che
 import itertools
 import json
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -59,11 +58,12 @@ _DIALECTS = {
 
 Status = UploadedImage.Status
 Work = UploadedImage.Work
-SEEN_FIRST = (Work.THUMBNAIL, Work.EDIT)  # what somebody waits for
-SEEN_LATER = (Work.RENDITIONS,)
+SEEN_FIRST: tuple[str, ...] = (Work.THUMBNAIL, Work.EDIT)  # what somebody waits for
+SEEN_LATER: tuple[str, ...] = (Work.RENDITIONS,)
 
 log = logging.getLogger(__name__)
-_claims = itertools.count(1)
+# Each for itself: of claims that take turns, every fourth of all would always be the same one's.
+_claims = {works: itertools.count(1) for works in (SEEN_FIRST, SEEN_LATER)}
 _RELEASED = {"lease_token": None, "lease_until": None}
 
 
@@ -85,9 +85,9 @@ class Job:
         return f"{self.image}-{self.token.hex[:8]}"
 
 
-def claim(works: Sequence[str] = SEEN_FIRST) -> Job | None:
+def claim(works: tuple[str, ...] = SEEN_FIRST) -> Job | None:
     """Lease the newest image that is owed one of `works`, every fourth time the oldest; None when there is none."""
-    values = {"direction": "ASC" if next(_claims) % OLDEST_EVERY == 0 else "DESC", "works": _quoted(works)}
+    values = {"direction": "ASC" if next(_claims[works]) % OLDEST_EVERY == 0 else "DESC", "works": _quoted(works)}
     values |= {name: sql.format(seconds=LEASE_SECONDS) for name, sql in _DIALECTS[connection.vendor].items()}
     token = uuid4()
     lease_token = UploadedImage._meta.get_field("lease_token").get_db_prep_value(token, connection)
@@ -251,7 +251,7 @@ def _lease_end() -> Any:
     return Now() + timedelta(seconds=LEASE_SECONDS)
 
 
-def _quoted(works: Sequence[str]) -> str:
+def _quoted(works: tuple[str, ...]) -> str:
     return ", ".join(f"'{work}'" for work in works)
 
 

@@ -5,7 +5,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,7 +42,7 @@ class LeaseLost(Exception):
 class Lane:
     """Children for some kinds of work, so that what can wait never keeps a child from what somebody waits for."""
 
-    works: Sequence[str]
+    works: tuple[str, ...]
     children: int
     sandbox: Sandbox
     running: set[asyncio.Task[None]] = field(default_factory=set)

@@ -1,7 +1,7 @@
 """Small makers of what tests start from."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -53,7 +53,7 @@ def upload(gallery: Gallery, content: bytes | None = None, name: str = "photo.jp
         file.close()
 
 
-def work_off(works: Sequence[str] = jobs.SEEN_FIRST) -> UploadedImage | None:
+def work_off(works: tuple[str, ...] = jobs.SEEN_FIRST) -> UploadedImage | None:
     """Do the next job in this process: the image it finished, None when nothing waits."""
     job = jobs.claim(works)
     if job is None:

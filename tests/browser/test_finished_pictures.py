@@ -35,7 +35,7 @@ def uploaded(gallery: LiveGallery, page: Page) -> dict[str, Any]:
 
 
 def finished(gallery: LiveGallery) -> dict[str, Any]:
-    """The card of the only picture, once nothing of it is owed any more: a later change would undo what tests put in."""
+    """The card of the only picture, once nothing of it is owed: a later change would undo what tests put in."""
     gallery.upload(PHOTO, "field.jpg")
     until(lambda: gallery.cards()[0]["srcset"])
     return gallery.cards()[0]
