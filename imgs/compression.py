@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from PIL import Image
@@ -115,7 +116,7 @@ class _Work:
         """The result and the files it names. `with_room_for` are sizes that will be asked for next."""
         header = self._picture.header
         is_animation = self._picture.frames > 1
-        moving = self._moving()
+        moving = self._moving
         original = None if header.format == "HEIF" else metadata.clean(self._data, header.format)
         notes = ["first_frame"] * (is_animation and not moving)
         files = {}
@@ -143,7 +144,7 @@ class _Work:
         """The renditions, the largest first; none of what moves."""
         renditions: list[Rendition] = []
         files: Files = {}
-        if self._moves():
+        if self._moving:
             return renditions, files
         for size in _rendition_sizes(self.view):
             data = encoding.encode_rendition(self._in(size))
@@ -152,13 +153,13 @@ class _Work:
             renditions.append(Rendition(name, *size, len(data)))
         return renditions, files
 
+    @cached_property
     def _moving(self) -> Animation | None:
-        return animation.read(self._picture, self.view, self._size("webp")) if self._moves() else None
-
-    def _moves(self) -> bool:
-        """Whether the result is to move."""
+        """The frames of a result that moves, as is wanted unless a format was chosen that can't."""
         wanted = self._picture.frames > 1 and self._options.format in (None, "webp")
-        return wanted and animation.is_affordable(self._picture, self._size("webp"))
+        if not (wanted and animation.is_affordable(self._picture, self._size("webp"))):
+            return None
+        return animation.read(self._picture, self.view, self._size("webp"))
 
     def _animated(self, moving: Animation) -> _Version:
         data = encoding.encode_animation(moving, self._options.quality)

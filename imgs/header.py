@@ -12,15 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
-from imgs import isobmff
+from imgs import exif, isobmff
 
 MAX_READS = 10_000  # a phone's picture takes about 100; the rest is room for metadata in small blocks
 MAX_EXIF_BYTES = 64 * 1024
-MAX_EXIF_ENTRIES = 200
 MAX_BOX_BYTES = 128 * 1024  # of an AVIF's or HEIC's description; a phone's 48 megapixels in 200 tiles take about 12 KB
-ORIENTATION_TAG = 0x0112
-SHORT = 3  # EXIF type of a 16-bit number
-
 JPEG_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
 JPEG_FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}  # baseline, extended and progressive; Huffman or arithmetic
 JPEG_PROGRESSIVE = {0xC2, 0xCA}
@@ -100,7 +96,7 @@ class _Reader:
     def take_exif(self, length: int) -> int:
         """The orientation in the EXIF block of `length` bytes that comes next; leaves the reader behind the block."""
         read = min(length, MAX_EXIF_BYTES)
-        orientation = _orientation(self.take(read))
+        orientation = exif.orientation(self.take(read))
         self.skip(length - read)
         return orientation
 
@@ -263,22 +259,6 @@ def _take_box(reader: _Reader, wanted: bytes) -> bytes:
         if kind == wanted or not head <= length < 1 << 62:
             raise UnreadableImage(f"box {kind!r} of {length} bytes")
         reader.skip(length - head)
-
-
-def _orientation(exif: bytes) -> int:
-    """The orientation named in an EXIF block, else 1. Entries are looked at, what they point to is not."""
-    tiff = exif.removeprefix(b"Exif\0\0")
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
-    if order is None:
-        return 1
-    with suppress(struct.error):
-        (directory,) = struct.unpack_from(order + "L", tiff, 4)
-        (entries,) = struct.unpack_from(order + "H", tiff, directory)
-        for number in range(min(entries, MAX_EXIF_ENTRIES)):
-            tag, kind, _count, value = struct.unpack_from(order + "HHLH", tiff, directory + 2 + 12 * number)
-            if tag == ORIENTATION_TAG:
-                return value if kind == SHORT and 1 <= value <= 8 else 1
-    return 1
 
 
 _TYPES = {

@@ -3,7 +3,8 @@
 import io
 import struct
 
-from imgs.header import ORIENTATION_TAG, SHORT, read_header
+from imgs.exif import ORIENTATION_TAG, SHORT
+from imgs.header import read_header
 
 MAX_PARTS = 100_000  # an animation of 5 MB has a few thousand; millions of empty ones would cost seconds
 

@@ -6,7 +6,9 @@ const TYPES = new Set(
     .map((name) => `image/${name}`),
 );
 const EXTENSIONS = new Set(
-  ["jpg", "jpeg", "jpe", "jfif", "mpo", "png", "apng", "gif", "webp", "avif", "heic", "heif", "hif"],
+  ["jpg", "jpeg", "jpe", "jfif", "mpo", "png", "apng", "gif", "webp"].concat(
+    ["avif", "avifs", "heic", "heics", "heif", "heifs", "hif"],
+  ),
 );
 
 const UNKNOWN = new Set(["", "application/octet-stream"]);

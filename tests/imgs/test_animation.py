@@ -151,6 +151,7 @@ def test_it_keeps_the_frames_before_a_broken_one(bench: Bench) -> None:
     result = bench.run(early[: early.rindex(b"\x2c") + 14])
     assert (result.is_animated, result.notes) == (False, ("first_frame",))
     assert close(bench.made().getpixel((75, 50)), RED)
+    assert len(bench.renditions(early[: early.rindex(b"\x2c") + 14])) == 1
 
 
 def test_it_makes_renditions_of_the_first_frame_of_what_is_shown_still(bench: Bench) -> None:

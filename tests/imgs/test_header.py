@@ -76,6 +76,16 @@ def test_it_reads_every_kind_of_webp(options: dict[str, object]) -> None:
     assert (header.width, header.height, header.orientation) == (321, 123, 1)
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(("kind", "code"), [(1, "B"), (3, "H"), (4, "L"), (8, "h"), (9, "l")])
+def test_it_reads_an_orientation_of_any_whole_number(order: str, kind: int, code: str) -> None:
+    start = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "LH", 8, 1)
+    value = struct.pack(order + code, 6).ljust(4, b"\0")
+    exif = b"Exif\0\0" + start + struct.pack(order + "HHL", 0x0112, kind, 1) + value + bytes(4)
+    header = read_header(io.BytesIO(encoded(quadrants(), "JPEG", exif=exif)))
+    assert (header.orientation, header.width, header.height) == (6, 300, 400)
+
+
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_it_tells_the_size_a_viewer_sees(image_format: str, orientation: int) -> None:
