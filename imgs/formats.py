@@ -4,7 +4,8 @@ from pathlib import PurePath
 
 # An upload may be named by any of these, whatever it holds; the content decides what it is.
 ACCEPTED_EXTENSIONS = frozenset(
-    [".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".gif", ".webp", ".avif", ".avifs", ".heic", ".heics", ".heif", ".heifs", ".hif"]
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".gif", ".webp"}
+    | {".avif", ".avifs", ".heic", ".heics", ".heif", ".heifs", ".hif"}
 )
 
 _CONTENT_TYPES = {
