@@ -80,6 +80,7 @@ export class CardView {
       const gone = { opacity: 0, flexGrow: 0.01, flexBasis: 0 };
       await this.element.animate(gone, { duration: SOFT_MS, easing: "ease-out", fill: "forwards" }).finished;
     }
+    this.#original.stop();
     this.element.remove();
   }
 

@@ -52,6 +52,11 @@ export class LoadingPicture {
     this.#image.src = url;
   }
 
+  /** Lets go of the image, before it leaves the page: Chromium keeps one with automatic sizes, and all around it. */
+  stop() {
+    this.#image.sizes = "1px"; // asks for nothing larger
+  }
+
   /** A wider picture always is; a choice of widths is while nothing has been loaded. */
   #isBetter(width, srcset) {
     if (width > this.#shown.width) return true;

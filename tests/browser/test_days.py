@@ -14,6 +14,7 @@ from tests.browser.gallery_server import GalleryServer, LiveGallery
 from tests.browser.page import live
 from tests.soak.screens import HiddenTab
 from tests.soak.soak import Soak
+from tests.stack.fleet import until
 
 SMALL = pictures.encoded(pictures.quadrants(), "JPEG")
 KEPT = 30
@@ -75,6 +76,28 @@ def forgetful(open_page: OpenPage, gallery: LiveGallery) -> Page:
 
 def names(page: Page) -> list[str]:
     return page.locator("#cards [data-image-id] .name").all_text_contents()
+
+
+def test_a_page_keeps_nothing_of_pictures_that_were_removed(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    names = [f"{number}.jpg" for number in range(5)]
+    for number, name in enumerate(names):
+        live_gallery.upload(pictures.photo(1500, 1000, seed=number), name)
+    until(lambda: all(card["srcset"] for card in live_gallery.cards()))
+    page = live(open_page(live_gallery.url, viewport=LAPTOP, expected=("404",)))  # one that goes while it is fetched
+    expect(page.locator(".frame-original[srcset]")).to_have_count(5)
+    browser = page.context.new_cdp_session(page)
+
+    def nodes() -> int:
+        for _ in range(3):
+            browser.send("HeapProfiler.collectGarbage")
+            page.wait_for_timeout(100)
+        return int(browser.send("Memory.getDOMCounters")["nodes"])
+
+    before = nodes()
+    for name in names:
+        live_gallery.remove(name)
+    expect(page.locator(".card")).to_have_count(0)
+    assert nodes() < before - 5 * 20  # a card has more
 
 
 def test_a_page_at_its_top_lets_go_of_the_oldest(live_gallery: LiveGallery, open_page: OpenPage) -> None:
