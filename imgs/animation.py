@@ -40,7 +40,7 @@ def is_affordable(picture: Picture, size: Size) -> bool:
 
 def read(picture: Picture, view: View, size: Size) -> Animation | None:
     """All frames as `view` shows them, in `size`. A broken frame ends the animation, as it does in browsers; None when
-    fewer than two are left.
+    nothing moves: fewer than two are left, or all are alike.
     """
     image = picture.image
     frames: list[Image.Image] = []
@@ -56,7 +56,9 @@ def read(picture: Picture, view: View, size: Size) -> Animation | None:
         frames.append(frame)
         durations.append(_duration(image))
     image.seek(0)
-    return Animation(frames, durations, _loops(picture)) if len(frames) > 1 else None
+    if all(frame == frames[0] for frame in frames[1:]):
+        return None
+    return Animation(frames, durations, _loops(picture))
 
 
 def _duration(image: Image.Image) -> int:

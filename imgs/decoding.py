@@ -126,6 +126,9 @@ def _opened_png(data: bytes, header: Header) -> ImageFile.ImageFile:
         image = _opened(data, header)
         if getattr(image, "is_animated", False):
             image.load()
+        if _frames(image, 0) == (1, 1):
+            image.seek(1)  # nothing moves, but what is shown is not the picture for those who can't show an animation
+            image.load()
     except (CompressionError, MemoryError):
         raise
     except Exception:  # noqa: BLE001 (decoders raise whatever they like)

@@ -10,11 +10,15 @@ WHOLE_NUMBERS = {1: "B", SHORT: "H", 4: "L", 6: "b", 8: "h", 9: "l"}  # those th
 
 
 def orientation(block: bytes) -> int:
-    """The orientation named in an EXIF block, else 1. Entries are looked at, what they point to is not."""
+    """The orientation named in an EXIF block, else 1. Entries are looked at, what they point to is not.
+
+    Of several that make sense the last one counts, as it does in browsers.
+    """
     tiff = block.removeprefix(b"Exif\0\0")
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
     if order is None:
         return 1
+    found = 1
     with suppress(struct.error):
         (directory,) = struct.unpack_from(order + "L", tiff, 4)
         (entries,) = struct.unpack_from(order + "H", tiff, directory)
@@ -23,5 +27,5 @@ def orientation(block: bytes) -> int:
             tag, kind = struct.unpack_from(order + "HH", tiff, entry)
             if tag == ORIENTATION_TAG:
                 (value,) = struct.unpack_from(order + WHOLE_NUMBERS.get(kind, "H"), tiff, entry + 8)
-                return value if kind in WHOLE_NUMBERS and 1 <= value <= 8 else 1
-    return 1
+                found = value if kind in WHOLE_NUMBERS and 1 <= value <= 8 else found
+    return found

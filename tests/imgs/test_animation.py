@@ -135,6 +135,33 @@ def test_it_takes_a_picture_of_one_frame_as_still(bench: Bench, image_format: st
     assert (result.is_animated, result.notes, result.compressed_type) == (False, (), "image/jpeg")
 
 
+@pytest.mark.parametrize("image_format", ["GIF", "PNG", "WEBP"])
+def test_it_takes_an_animation_whose_frames_look_alike_as_still(bench: Bench, image_format: str) -> None:
+    frames = [Image.new("RGB", (30, 20), colour) for colour in COLOURS]
+    for frame in frames:
+        frame.paste(YELLOW, (0, 0, 10, 10))
+    data = encoded(frames[0], image_format, save_all=True, append_images=frames[1:], duration=100, lossless=True)
+    assert bench.run(data).is_animated
+    result, renditions = bench.edit(data, crop=(0, 0, 10, 10))
+    assert (result.is_animated, result.notes, len(renditions)) == (False, ("first_frame",), 1)
+    assert close(bench.made().convert("RGB").getpixel((5, 5)), YELLOW)
+    assert len(bench.renditions(data, crop=(0, 0, 10, 10))) == 1
+
+
+def test_it_shows_the_only_frame_of_an_apng_and_not_the_picture_for_those_who_cannot(bench: Bench) -> None:
+    data = encoded(
+        Image.new("RGB", (300, 200), RED),
+        "PNG",
+        save_all=True,
+        append_images=[Image.new("RGB", (300, 200), BLUE)],
+        default_image=True,
+        duration=100,
+    )
+    result = bench.run(data)
+    assert (result.is_animated, result.notes) == (False, ())
+    assert close(bench.made().getpixel((75, 50)), BLUE)
+
+
 def test_it_leaves_out_the_picture_for_those_who_cannot_show_an_apng(bench: Bench) -> None:
     frames = [Image.new("RGB", (300, 200), colour) for colour in COLOURS]
     data = encoded(frames[0], "PNG", save_all=True, append_images=frames[1:], default_image=True, duration=100)

@@ -129,6 +129,16 @@ def test_it_takes_a_picture_with_broken_exif_as_upright(bench: Bench, exif: byte
     assert all(map(close, corners(bench.small(encoded(quadrants(), "JPEG", exif=exif))), QUADRANTS))
 
 
+@pytest.mark.parametrize("output", ["jpeg", "webp", "avif"])
+def test_it_keeps_every_colour_of_a_tiny_picture(bench: Bench, output: str) -> None:
+    tiny = quadrants(8, 8)
+    result, [rendition] = bench.edit(encoded(tiny, "PNG"), format=output)
+    for name, tolerance in ((result.compressed, 70), (rendition.name, 0)):
+        made = bench.decoded(name).convert("RGB")
+        pairs = zip(made.get_flattened_data(), tiny.get_flattened_data(), strict=True)
+        assert all(close(colour, wanted, tolerance) for colour, wanted in pairs)
+
+
 def test_it_keeps_grey_grey(bench: Bench) -> None:
     small = bench.small(encoded(Image.new("L", (300, 200), 90), "JPEG"))
     assert small.mode == "L"

@@ -86,6 +86,12 @@ def test_it_reads_an_orientation_of_any_whole_number(order: str, kind: int, code
     assert (header.orientation, header.width, header.height) == (6, 300, 400)
 
 
+def test_it_takes_the_last_orientation_that_makes_sense() -> None:
+    entries = [struct.pack(">HHLHxx", 0x0112, 3, 1, value) for value in (8, 6, 9)]
+    exif = b"Exif\0\0MM\0*" + struct.pack(">LH", 8, len(entries)) + b"".join(entries) + bytes(4)
+    assert read_header(io.BytesIO(encoded(quadrants(), "JPEG", exif=exif))).orientation == 6
+
+
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_it_tells_the_size_a_viewer_sees(image_format: str, orientation: int) -> None:
