@@ -4,12 +4,13 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FileChooser, Page, expect
 
 from tests import pictures
 from tests.browser.conftest import OpenPage
 from tests.browser.gallery_server import LiveGallery
 from tests.browser.page import choose, live
+from tests.stack.fleet import until
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 3}
 SMALL = pictures.encoded(pictures.quadrants(), "JPEG")
@@ -65,15 +66,19 @@ def test_everything_that_can_be_pressed_is_large_enough_for_a_thumb(
 
 def test_a_picture_can_be_uploaded_by_keyboard_alone(live_gallery: LiveGallery, open_page: OpenPage) -> None:
     page = live(open_page(live_gallery.url))
-    chooser = None
+    choosers: list[FileChooser] = []
+
+    def take(chooser: FileChooser) -> None:
+        choosers.append(chooser)
+
+    page.on("filechooser", take)  # from here on: Chromium takes a moment to hand its dialog over
     for _ in range(10):
         page.keyboard.press("Tab")
         if page.locator("#file-input").evaluate("input => input === document.activeElement"):
-            with page.expect_file_chooser() as waiting:
-                page.keyboard.press("Space")
-            chooser = waiting.value
+            page.keyboard.press("Space")
             break
-    assert chooser is not None
+    until(lambda: page.locator("body").is_visible() and choosers)
+    (chooser,) = choosers
     assert chooser.is_multiple()
     chooser.set_files({"name": "keys.jpg", "mimeType": "image/jpeg", "buffer": SMALL})
     expect(page.locator(".upload[data-state=ready]")).to_be_visible()
