@@ -54,7 +54,7 @@ export class LoadingPicture {
 
   /** Lets go of the image, before it leaves the page: Chromium keeps one with automatic sizes, and all around it. */
   stop() {
-    this.#image.sizes = "1px"; // asks for nothing larger
+    for (const name of ["src", "srcset", "sizes"]) this.#image.removeAttribute(name);
   }
 
   /** A wider picture always is; a choice of widths is while nothing has been loaded. */

@@ -26,8 +26,8 @@ class Tolerance:
 
 TOLERANCES = {
     "JS heap": Tolerance(0.05, MEGABYTE / 4, "cards carry small versions of 1 to 11 KB; the mix of the day varies"),
-    "nodes": Tolerance(0.04, 50, "27 to 29 for a card, the more when it was seen waiting; a few are on their way out"),
-    "listeners": Tolerance(0.03, 10, "a card has 7"),
+    "nodes": Tolerance(0.04, 50, "31 to 34 for a card, the more when it was seen waiting; a few are on their way out"),
+    "listeners": Tolerance(0.03, 10, "a card has 5"),
     "documents": Tolerance(0, 1, "none is expected"),
     "sockets": Tolerance(0, 1, "one may be between two lives at the moment of a sample"),
     "descriptors": Tolerance(0, 10, "browsers keep up to six idle connections each"),
