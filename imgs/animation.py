@@ -55,10 +55,10 @@ def read(picture: Picture, view: View, size: Size) -> Animation | None:
             break
         frames.append(frame)
         durations.append(_duration(image))
-    image.seek(0)
-    if all(frame == frames[0] for frame in frames[1:]):
-        return None
-    return Animation(frames, durations, _loops(picture))
+    if len(frames) > 1 and all(frame.convert("RGBA") == frames[0].convert("RGBA") for frame in frames[1:]):
+        return None  # and stay at the last: going back, Pillow loses the palette of an APNG
+    image.seek(picture.first_frame)
+    return Animation(frames, durations, _loops(picture)) if len(frames) > 1 else None
 
 
 def _duration(image: Image.Image) -> int:

@@ -126,14 +126,14 @@ def _opened_png(data: bytes, header: Header) -> ImageFile.ImageFile:
         image = _opened(data, header)
         if getattr(image, "is_animated", False):
             image.load()
-        if _frames(image, 0) == (1, 1):
-            image.seek(1)  # nothing moves, but what is shown is not the picture for those who can't show an animation
+        if (first := _frames(image, 0)[1]) > 0:
+            image.seek(first)
             image.load()
     except (CompressionError, MemoryError):
         raise
     except Exception:  # noqa: BLE001 (decoders raise whatever they like)
         image = _opened(_essence(data), header)
-    _narrow_colour_key(image)
+    _fit_colour_key(image, bits=data[24])
     return image
 
 
@@ -210,9 +210,11 @@ def _reduced(image: Image.Image, part: tuple[int, int, int, int], factor: Size) 
     return reduced
 
 
-def _narrow_colour_key(image: Image.Image) -> None:
-    """Pillow reads a PNG's 16-bit colours as 8, but leaves the colour that counts as transparent as it was."""
+def _fit_colour_key(image: Image.Image, bits: int) -> None:
+    """Pillow gives a PNG's colours 8 bits, but leaves the colour that counts as transparent in those of the file."""
     key = image.info.get("transparency")
-    tile = getattr(image, "tile", None)
-    if image.mode == "RGB" and isinstance(key, tuple) and tile and str(tile[0].args).endswith("16B"):
+    if image.mode == "RGB" and isinstance(key, tuple) and bits == 16:
         image.info["transparency"] = tuple(level >> 8 for level in key)
+    if image.mode == "L" and isinstance(key, int) and bits < 8:
+        most = (1 << bits) - 1
+        image.info["transparency"] = (key & most) * 255 // most

@@ -148,17 +148,37 @@ def test_it_takes_an_animation_whose_frames_look_alike_as_still(bench: Bench, im
     assert len(bench.renditions(data, crop=(0, 0, 10, 10))) == 1
 
 
-def test_it_shows_the_only_frame_of_an_apng_and_not_the_picture_for_those_who_cannot(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    ("frames", "options", "notes"),
+    [((BLUE,), {}, ()), ((BLUE, BLUE), {}, ("first_frame",)), ((BLUE, GREEN), {"format": "jpeg"}, ("first_frame",))],
+    ids=["one frame", "frames that look alike", "a type that can't move"],
+)
+def test_it_shows_the_first_frame_of_an_apng_and_not_the_picture_for_those_who_cannot(
+    bench: Bench, frames: tuple[tuple[int, ...], ...], options: dict[str, str], notes: tuple[str, ...]
+) -> None:
+    shown_frames = [Image.new("RGB", (300, 200), colour) for colour in frames]
+    for number, frame in enumerate(shown_frames):
+        frame.putpixel((0, 0), (number, 0, 0))  # the encoder leaves out a frame like the one before
     data = encoded(
         Image.new("RGB", (300, 200), RED),
         "PNG",
         save_all=True,
-        append_images=[Image.new("RGB", (300, 200), BLUE)],
+        append_images=shown_frames,
         default_image=True,
         duration=100,
     )
-    result = bench.run(data)
-    assert (result.is_animated, result.notes) == (False, ())
+    result = bench.run(data, crop=(100, 0, 200, 200), **options)
+    assert (result.is_animated, result.notes) == (False, notes)
+    assert close(bench.made().getpixel((75, 50)), BLUE)
+
+
+def test_it_keeps_the_colours_of_an_apng_with_a_palette_whose_frames_look_alike(bench: Bench) -> None:
+    frames = [Image.new("P", (300, 200), 1) for _ in range(3)]
+    for number, frame in enumerate(frames):
+        frame.putpalette(bytes((*RED, *BLUE, *GREEN)))
+        frame.putpixel((0, 0), number)
+    data = encoded(frames[0], "PNG", save_all=True, append_images=frames[1:], duration=100)
+    assert bench.run(data, crop=(100, 0, 200, 200)).notes == ("first_frame",)
     assert close(bench.made().getpixel((75, 50)), BLUE)
 
 

@@ -69,3 +69,11 @@ def test_it_finds_the_colour_key_of_16_bit_colours(bench: Bench) -> None:
     rows = [key * 32 + solid * 32] * 48
     small = bench.small(png(rows, 64, 16, 2, (b"tRNS", key)), format="webp")
     assert (small.getpixel((8, 8))[3], small.getpixel((56, 8))[3]) == (0, 255)
+
+
+@pytest.mark.parametrize(("bits", "key"), [(1, 1), (2, 1), (4, 5), (8, 85)])
+def test_it_finds_the_colour_key_of_greys_of_few_bits(bench: Bench, bits: int, key: int) -> None:
+    keyed = int(f"{key:0{bits}b}" * (8 // bits), 2)
+    rows = [bytes((keyed,) * (4 * bits) + (0,) * (4 * bits))] * 48
+    small = bench.small(png(rows, 64, bits, 0, (b"tRNS", bytes((0, key)))), format="webp")
+    assert (small.getpixel((8, 8))[3], small.getpixel((56, 8))[3]) == (0, 255)
