@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from imgs.complexity import MAX_FRAME_PIXELS
 from imgs.decoding import Picture, resized
 from imgs.geometry import Size, View
 
 MAX_FRAMES = 500
-MAX_FRAME_PIXELS = 12_000_000  # decoders of animations hold four of them at once
 # Of all frames together: at most about 3 s to decode and to encode
 MAX_SOURCE_PIXELS = 150_000_000
 MAX_RESULT_PIXELS = 25_000_000
@@ -43,6 +43,7 @@ def read(picture: Picture, view: View, size: Size) -> Animation | None:
     nothing moves: fewer than two are left, or all are alike.
     """
     image = picture.image
+    assert isinstance(image, Image.Image)
     frames: list[Image.Image] = []
     durations: list[int] = []
     for number in range(picture.first_frame, picture.first_frame + picture.frames):
@@ -58,7 +59,7 @@ def read(picture: Picture, view: View, size: Size) -> Animation | None:
     if len(frames) > 1 and all(frame.convert("RGBA") == frames[0].convert("RGBA") for frame in frames[1:]):
         return None  # and stay at the last: going back, Pillow loses the palette of an APNG
     image.seek(picture.first_frame)
-    return Animation(frames, durations, _loops(picture)) if len(frames) > 1 else None
+    return Animation(frames, durations, _loops(image, picture.header.format)) if len(frames) > 1 else None
 
 
 def _duration(image: Image.Image) -> int:
@@ -66,9 +67,9 @@ def _duration(image: Image.Image) -> int:
     return min(milliseconds, LONGEST_MS) if milliseconds >= SHORTEST_MS else USUAL_MS
 
 
-def _loops(picture: Picture) -> int:
+def _loops(image: Image.Image, image_format: str) -> int:
     """How often the whole is shown. A GIF without a word on that plays once, and with one so many times more."""
-    loops = picture.image.info.get("loop")
-    if picture.header.format == "GIF":
+    loops = image.info.get("loop")
+    if image_format == "GIF":
         loops = 1 if loops is None else loops and loops + 1
     return min(int(loops or 0), MOST_LOOPS)

@@ -5,6 +5,7 @@ import re
 from imgs.header import Header
 
 MAX_SCANS = 100  # an encoder writes about 10; each scan of a hostile file costs a pass over all pixels
+MAX_FRAME_PIXELS = 12_000_000  # of what is to move: decoders of animations hold four frames at once
 # All frames of an animation together. We decode only some, but who opens the original decodes them all. An hour
 # of a whole screen, 1920 x 1080 at 10 frames a second, has 75 billion; 5 MB of hostile frames have 7,000 billion.
 MAX_ANIMATION_PIXELS = 100_000_000_000

@@ -175,16 +175,16 @@ class _Work:
     def _reencoded(self) -> bytes:
         """The whole picture as a JPEG; from now on everything else is made from its pixels."""
         self._use(decoding.rendered(self._picture, encoding.LIMITS["jpeg"][0]))
+        assert isinstance(self._picture.image, Image.Image)
         return encoding.encode_original(self._picture.image)
 
     def _size(self, image_format: str) -> Size:
         return fitted(self.view.size, self._options.width, *encoding.LIMITS[image_format])
 
     def _in(self, size: Size) -> Image.Image:
-        """What is shown, in `size`. Ask for the largest first: the pixels of the picture are let go of after that."""
+        """What is shown, in `size`. Ask for the largest first: that uses the picture up."""
         if not self._made:
             self._made.append(self._picture.shown(self.view, size))
-            self._picture.image.close()
         larger = [image for image in self._made if image.width >= size[0] and image.height >= size[1]]
         image = min(larger or self._made[:1], key=lambda image: image.width)
         if image.size == size:

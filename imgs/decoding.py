@@ -1,6 +1,7 @@
 """Opens strangers' pictures and brings them, upright and in sRGB, to the size that is wanted.
 
-It decodes no more than that size needs: a JPEG is decoded at an eighth of its size where that is enough.
+It decodes no more than that size needs: a JPEG is decoded at an eighth of its size where that is enough. Stills that
+are PNG or WebP are decoded by libvips, everything else by Pillow.
 """
 
 import io
@@ -20,9 +21,10 @@ from PIL import (
 )
 
 from imgs import colour, metadata
-from imgs.complexity import CompressionError, check, check_frames
+from imgs.complexity import MAX_FRAME_PIXELS, CompressionError, check, check_frames
 from imgs.geometry import Box, Size, View, fitted, outer
 from imgs.header import Header, UnsupportedType, read_header
+from imgs.stills import Still, open_png, open_webp
 
 REDUCING_GAP = 1.5  # decode and box-reduce to so many times the target, then resample well: no visible loss
 CUTTING_GAP = 2.0  # the same for a part of a picture, or what lies outside would show at its edges
@@ -49,12 +51,10 @@ _OPENERS: dict[str, type[ImageFile.ImageFile]] = {
 
 @dataclass(frozen=True)
 class Picture:
-    """An opened picture. Its pixels are decoded when they are asked for, and only as large as needed the first time:
-    ask for the largest version first.
-    """
+    """An opened picture. Its pixels are decoded when they are asked for, and no larger than needed."""
 
     header: Header
-    image: Image.Image
+    image: Image.Image | Still
     profile: bytes | None
     gamma: float | None
     frames: int = 1  # of an animation
@@ -65,9 +65,11 @@ class Picture:
         return View(self.header.width, self.header.height, self.header.orientation, crop, flip, rotation)
 
     def shown(self, view: View, size: Size) -> Image.Image:
-        """What `view` shows, in `size`, as L, LA, RGB or RGBA, without metadata."""
-        image = resized(self.image, view.stored_box, view.stored_size(size))
-        return self.finished(image, view)
+        """What `view` shows, in `size`, as L, LA, RGB or RGBA, without metadata. Uses the picture up."""
+        reduced, box = _decoded(self.image, view.stored_box, view.stored_size(size))
+        if reduced is not self.image:
+            self.image.close()
+        return self.finished(_resampled(reduced, box, view.stored_size(size)), view)
 
     def finished(self, image: Image.Image, view: View) -> Image.Image:
         """A resized frame of this picture in sRGB and turned, without metadata."""
@@ -102,39 +104,71 @@ def open_picture(data: bytes, max_pixels: int) -> Picture:
         raise CompressionError("too_many_pixels")
     counted = check(data, header)
     Image.MAX_IMAGE_PIXELS = max_pixels
-    if header.format == "WEBP" and counted:
-        data = data[:20] + bytes((data[20] | WEBP_ALPHA,)) + data[21:]
+    if header.format == "WEBP":
+        return _open_webp(data, header, counted)
+    if header.format == "PNG":
+        return _open_png(data, header)
     if header.format == "HEIF":
         data = metadata.clean(data, "HEIF") or data  # the decoder crashes on names of metadata that are not ASCII
-    image = _opened_png(data, header) if header.format == "PNG" else _opened(data, header)
-    frames, first_frame = _frames(image, counted)
+    image = _opened(data, header)
+    frames = 1 if header.format == "HEIF" else max(1, counted or getattr(image, "n_frames", 1))
     check_frames(frames, header)
-    gamma = None if "srgb" in image.info else image.info.get("gamma")
-    return Picture(header, image, image.info.get("icc_profile"), gamma, frames, first_frame)
+    return Picture(header, image, image.info.get("icc_profile"), None, frames)
+
+
+def _open_webp(data: bytes, header: Header, frames: int) -> Picture:
+    if frames:
+        data = data[:20] + bytes((data[20] | WEBP_ALPHA,)) + data[21:]
+    if frames > 1 and header.width * header.height <= MAX_FRAME_PIXELS:
+        image = _opened(data, header)
+        return Picture(header, image, image.info.get("icc_profile"), None, frames)
+    still = open_webp(data)
+    _check_size(still.size, header)
+    return Picture(header, still, still.profile, None, max(1, frames))
 
 
 def _opened(data: bytes, header: Header) -> ImageFile.ImageFile:
     image = _OPENERS[header.format](io.BytesIO(data))
-    if image.size != header.stored_size:
-        raise CompressionError("damaged_image")  # two readers disagree: the limit on pixels was not about this picture
+    _check_size(image.size, header)
     return image
 
 
-def _opened_png(data: bytes, header: Header) -> ImageFile.ImageFile:
+def _check_size(size: Size, header: Header) -> None:
+    """Two readers that disagree: the limit on pixels was not about this picture."""
+    if size != header.stored_size:
+        raise CompressionError("damaged_image")
+
+
+def _open_png(data: bytes, header: Header) -> Picture:
     """Pillow gives up on a broken profile, text or animation, where browsers show the picture without it."""
     try:
         image = _opened(data, header)
-        if getattr(image, "is_animated", False):
+        frames, first_frame = _apng_frames(image)
+        if frames > 1 or first_frame:
             image.load()
-        if (first := _frames(image, 0)[1]) > 0:
-            image.seek(first)
+            image.seek(first_frame)
             image.load()
     except (CompressionError, MemoryError):
         raise
     except Exception:  # noqa: BLE001 (decoders raise whatever they like)
-        image = _opened(_essence(data), header)
+        data = _essence(data)
+        image = _opened(data, header)
+        frames, first_frame = _apng_frames(image)
+    check_frames(frames, header)
+    profile = image.info.get("icc_profile")
+    gamma = None if "srgb" in image.info else image.info.get("gamma")
+    if frames == 1 and not first_frame:
+        still = open_png(data)
+        _check_size(still.size, header)
+        return Picture(header, still, profile, gamma)
     _fit_colour_key(image, bits=data[24])
-    return image
+    return Picture(header, image, profile, gamma, frames, first_frame)
+
+
+def _apng_frames(image: ImageFile.ImageFile) -> tuple[int, int]:
+    """How many frames the animation has, 1 when the picture is still, and which of all pictures is its first."""
+    first = 1 if getattr(image, "default_image", False) else 0  # a picture for those who can't show the rest
+    return max(1, getattr(image, "n_frames", 1) - first), first
 
 
 def _essence(data: bytes) -> bytes:
@@ -148,18 +182,13 @@ def _essence(data: bytes) -> bytes:
     return b"".join(parts)
 
 
-def _frames(image: ImageFile.ImageFile, counted: int) -> tuple[int, int]:
-    """How many frames the animation has, 1 when the picture is still, and which of all pictures is its first."""
-    if isinstance(image, HeifImageFile):
-        return 1, 0  # what else is in there are other pictures
-    if isinstance(image, GifImagePlugin.GifImageFile):
-        return max(1, counted), 0  # Pillow would walk through all of them again
-    first = 1 if getattr(image, "default_image", False) else 0  # an APNG's picture for those who can't show the rest
-    return max(1, getattr(image, "n_frames", 1) - first), first
+def resized(image: Image.Image | Still, box: Box, size: Size) -> Image.Image:
+    """The part `box` of the picture in `size`, premultiplied, decoded no larger than needed."""
+    return _resampled(*_decoded(image, box, size), size)
 
 
-def resized(image: Image.Image, box: Box, size: Size) -> Image.Image:
-    """The part `box` of the picture in `size`, premultiplied, decoded no larger than needed.
+def _decoded(image: Image.Image | Still, box: Box, size: Size) -> tuple[Image.Image, Box]:
+    """A version of the picture, or of a part of it, a little larger than needed, and where `box` is in there.
 
     draft() is told both dimensions: one alone defeats it.
     """
@@ -178,22 +207,25 @@ def resized(image: Image.Image, box: Box, size: Size) -> Image.Image:
     )
     part = outer(box, factor)
     reduced = _reduced(image, part, factor)
-    box = (
+    return reduced, (
         (box[0] - part[0]) / factor[0],
         (box[1] - part[1]) / factor[1],
         min((box[2] - part[0]) / factor[0], reduced.width),
         min((box[3] - part[1]) / factor[1], reduced.height),
     )
+
+
+def _resampled(reduced: Image.Image, box: Box, size: Size) -> Image.Image:
     if size == reduced.size and box == (0, 0, *size):
         return reduced
     return reduced.resize(size, Image.Resampling.BICUBIC, box)
 
 
-def _reduced(image: Image.Image, part: tuple[int, int, int, int], factor: Size) -> Image.Image:
+def _reduced(image: Image.Image | Still, part: tuple[int, int, int, int], factor: Size) -> Image.Image:
     """`part` of the picture in a mode that resamples well, divided by `factor`. Converted in strips: a conversion of
     the whole would take as much memory again.
     """
-    if image.mode in ("L", "RGB", "CMYK") and not image.has_transparency_data:
+    if isinstance(image, Image.Image) and image.mode in ("L", "RGB", "CMYK") and not image.has_transparency_data:
         if factor == (1, 1):
             return image if part == (0, 0, *image.size) else image.crop(part)
         return image.reduce(factor, part)

@@ -7,6 +7,7 @@ when somebody kills an idle child.
 
 import asyncio
 import contextlib
+import ctypes
 import fcntl
 import os
 import resource
@@ -27,6 +28,7 @@ from imgs.options import Options
 T = TypeVar("T")
 Work = Callable[[Path, Path, Options], T]
 
+M_ARENA_MAX = -8  # mallopt's name for the number of arenas
 PICTURES_PER_CHILD = 500  # then a fresh one: whatever leaks, leaks for a while only
 
 CONSTS.term_timeout = 0  # pebble asks with SIGTERM first, which children don't hear: kill them at once
@@ -180,6 +182,8 @@ def _prepare_child(memory_bytes: int, niceness: int) -> None:
     _die_with_parent()
     os.nice(niceness)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(AttributeError):  # glibc's alone
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)  # or each thread of a decoder would reserve 64 MB of the limit
     with contextlib.suppress(OSError, ValueError):  # macOS knows no limit on memory
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
 
