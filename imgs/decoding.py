@@ -205,7 +205,7 @@ def _decoded(image: Image.Image | Still, box: Box, size: Size) -> tuple[Image.Im
         max(1, int((box[2] - box[0]) / size[0] / max(gap, REDUCING_GAP))),
         max(1, int((box[3] - box[1]) / size[1] / max(gap, REDUCING_GAP))),
     )
-    part = outer(box, factor)
+    part = outer(box, factor, image.size)
     reduced = _reduced(image, part, factor)
     return reduced, (
         (box[0] - part[0]) / factor[0],

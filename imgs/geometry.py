@@ -90,7 +90,7 @@ def fitted(size: Size, width: int, max_height: int, max_pixels: int) -> Size:
     return new_width, new_height
 
 
-def outer(box: Box, factor: Size) -> tuple[int, int, int, int]:
-    """The smallest box of whole pixels around `box` whose left and top edge are multiples of `factor`."""
+def outer(box: Box, factor: Size, size: Size) -> tuple[int, int, int, int]:
+    """The smallest box of whole pixels around `box`, within `size`, whose left and top are multiples of `factor`."""
     left, top = int(box[0]) // factor[0] * factor[0], int(box[1]) // factor[1] * factor[1]
-    return left, top, ceil(box[2]), ceil(box[3])
+    return left, top, min(ceil(box[2]), size[0]), min(ceil(box[3]), size[1])

@@ -4,6 +4,7 @@ Pillow would hold 4 bytes of each pixel of a PNG at once, and 16 of a WebP, for 
 only; and libwebp can scale while it decodes.
 """
 
+import logging
 import os
 from collections.abc import Callable
 
@@ -21,6 +22,7 @@ _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # by the number of bands
 _Load = Callable[[float], pyvips.Image]  # by scale
 
 pyvips.cache_set_max(0)  # no two pictures are alike
+logging.getLogger("pyvips").setLevel(logging.CRITICAL)  # its remarks on odd files don't say which
 
 
 def open_png(data: bytes) -> "Still":

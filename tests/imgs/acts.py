@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import signal
 import stat
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-from imgs.compression import Options, Result, compress
+from imgs.compression import Options, Result, compress, edit
 
 
 def act(source: Path, folder: Path, options: Options) -> Result:
@@ -19,6 +20,12 @@ def act(source: Path, folder: Path, options: Options) -> Result:
     if word not in ACTS:
         return compress(source, folder, options)
     return cast("Result", ACTS[word](argument.decode()))
+
+
+def peak_of_an_edit(source: Path, folder: Path, options: Options) -> int:
+    """The most bytes that a fresh child has held after an edit."""
+    edit(source, folder, options)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def hang(pipe: str) -> None:

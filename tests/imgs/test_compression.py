@@ -5,6 +5,8 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
 
 from imgs.compression import Options, compress
@@ -174,6 +176,26 @@ def test_it_decodes_no_more_of_a_large_jpeg_than_it_needs() -> None:
     picture = open_picture(photo(3000, 2000), 50_000_000)
     assert picture.shown(picture.view(), (150, 100)).size == (150, 100)
     assert picture.image.size == (375, 250)  # an eighth
+
+
+@example(width=711, height=971, small_width=150, lossless=False)
+@given(
+    width=st.integers(160, 1200),
+    height=st.integers(40, 1200),
+    small_width=st.integers(16, 160),
+    lossless=st.booleans(),
+)
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_it_scales_a_webp_of_any_size_while_it_decodes(
+    width: int, height: int, small_width: int, lossless: bool
+) -> None:
+    picture = open_picture(encoded(quadrants(width, height), "WEBP", lossless=lossless, method=0), 50_000_000)
+    size = small_width, max(1, height * small_width // width)
+    small = picture.shown(picture.view(), size)
+    assert small.size == size
+    assert picture.image.size[0] < max(width, small_width * 1.6)
+    if min(size) > 12:
+        assert all(close(*pair, tolerance=16) for pair in zip(corners(small), QUADRANTS, strict=True))
 
 
 def test_it_refuses_more_pixels_than_allowed(bench: Bench) -> None:

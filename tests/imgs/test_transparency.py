@@ -43,13 +43,16 @@ def test_it_mixes_half_transparent_pixels_with_white(bench: Bench) -> None:
     assert close(small.getpixel((75, 50)), (127, 127, 127), tolerance=3)
 
 
-@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
+@pytest.mark.parametrize("kind", ["RGBA", "LA", "PA", "WebP", "lossless WebP"])
 @pytest.mark.parametrize("width", [160, 40])
-def test_it_draws_no_dark_fringe_around_what_is_solid(bench: Bench, mode: str, width: int) -> None:
+def test_it_draws_no_dark_fringe_around_what_is_solid(bench: Bench, kind: str, width: int) -> None:
     image = Image.new("RGBA", (300, 200), (0, 0, 0, 0))
     image.paste((255, 255, 255, 255), (0, 0, 149, 200))
-    data = encoded(image.quantize(4) if mode == "PA" else image.convert(mode), "PNG")
-    small = bench.small(data, width=width, format="webp", quality=100)
+    if "WebP" in kind:
+        data = encoded(image, "WEBP", quality=100, exact=True, lossless="lossless" in kind)
+    else:
+        data = encoded(image.quantize(4) if kind == "PA" else image.convert(kind), "PNG")
+    small = bench.small(data, width=width, format="avif", quality=100)
     middle = [small.getpixel((x, 20)) for x in range(width)]
     assert all(min(pixel[:3]) > 240 for pixel in middle if pixel[3] > 20)
     assert any(20 < pixel[3] < 235 for pixel in middle)
