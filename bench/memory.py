@@ -13,6 +13,7 @@ from bench.peers import libvips
 from bench.tables import Row, Section, target
 from imgs.compression import CompressionError, Options
 from imgs.sandbox import Sandbox, Work
+from tests.heic import heic
 
 LARGEST = 8640, 5760  # 49.8 megapixels
 QUICK = 4000, 3000
@@ -38,7 +39,7 @@ def run(quick: bool) -> Section:
         "ru_maxrss of a fresh child for each number, in millions of bytes. Compress: to 150 pixels. Renditions: up to "
         "1,920 pixels. Edit: both, turned, 1,920 pixels. A word instead of a number: refused for that reason.",
         f"A child that has done nothing yet holds {resting} MB. Target: {LIMIT_MB} MB for any picture.",
-        "Without HEIC, which nothing here can write.",
+        "HEIC: of tiles, all of them alike, with the pixels in the file as they are.",
     ]
     return section
 
@@ -93,6 +94,16 @@ def moving(kind: str, **options: object) -> Writer:
     return write
 
 
+def heic_of_tiles(image: Image.Image, target: Path) -> None:
+    """A HEIC of as many pixels, of one tile of the picture again and again."""
+    tile = image.crop((0, 0, pictures.TILE, pictures.TILE))
+    tiled = image.copy()
+    for left in range(0, image.width, pictures.TILE):
+        for top in range(0, image.height, pictures.TILE):
+            tiled.paste(tile, (left, top))
+    target.write_bytes(heic(tiled, tile=pictures.TILE))
+
+
 def transparent(image: Image.Image) -> Image.Image:
     """The picture fading from top to bottom."""
     fading = image.copy()
@@ -118,6 +129,7 @@ def grey_of_16_bits(image: Image.Image) -> Image.Image:
 KINDS: dict[str, Writer] = {
     "JPEG": still("JPEG", quality=84),
     "JPEG, progressive": still("JPEG", quality=84, progressive=True),
+    "JPEG, progressive, 4:4:4": still("JPEG", quality=84, progressive=True, subsampling="4:4:4"),
     "JPEG, CMYK, progressive": still("JPEG", cmyk, quality=84, progressive=True),
     "PNG RGB": still("PNG", compress_level=1),
     "PNG RGBA": still("PNG", transparent, compress_level=1),
@@ -130,6 +142,8 @@ KINDS: dict[str, Writer] = {
     "WebP": still("WEBP", quality=60, method=0),
     "WebP, transparent": still("WEBP", transparent, quality=60, method=0),
     "WebP, 3 frames": moving("WEBP", quality=60, method=0),
+    "WebP, lossless": still("WEBP", lossless=True, quality=0, method=0),
     "AVIF": still("AVIF", quality=50, speed=10),
     "AVIF, transparent": still("AVIF", transparent, quality=50, speed=10),
+    "HEIC": heic_of_tiles,
 }

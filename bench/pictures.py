@@ -7,6 +7,8 @@ from functools import cache
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
+from tests.heic import heic as coded_heic
+
 TILE = 512
 
 _copies = itertools.count(1)
@@ -42,6 +44,12 @@ def webp(width: int, height: int) -> bytes:
 def avif(width: int, height: int) -> bytes:
     """An AVIF of the usual quality."""
     return _encoded(scene(width, height, 6), "AVIF", quality=65, speed=8)
+
+
+@cache
+def heic(width: int, height: int) -> bytes:
+    """A HEIC of tiles, as phones make them, but its pixels go in as they are: nothing here can encode HEVC."""
+    return coded_heic(scene(width, height, 6), tile=TILE)
 
 
 @cache

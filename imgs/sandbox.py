@@ -40,7 +40,7 @@ class ChildDied(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one picture may cost. 50 megapixels take up to 800 MB and 3 s (measured; WebP is the dearest)."""
+    """What one picture may cost. 50 megapixels take up to 600 MB and 3 s (measured; AVIF is the dearest)."""
 
     seconds: float = 20
     cpu_seconds: int = 15

@@ -73,11 +73,13 @@ class Still:
         return self.mode in ("LA", "RGBA")
 
     def draft(self, _mode: None, size: Size) -> tuple[str, Box] | None:
-        """Decode to a size that is at least `size`, if the decoder can, and say to what box all pixels get."""
-        scale = max(size[0] / self.size[0], size[1] / self.size[1])
-        if not self.is_scalable or scale >= 1:
+        """Decode to a whole fraction of the size that is at least `size`, if the decoder can. Says what box the whole
+        picture fills then.
+        """
+        factor = int(min(self.size[0] / size[0], self.size[1] / size[1]))
+        if not self.is_scalable or factor < 2:
             return None
-        self._use(self._load(scale))
+        self._use(self._load(1 / factor))
         return self.mode, (0, 0, *self.size)
 
     def load(self) -> None:

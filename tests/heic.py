@@ -105,7 +105,7 @@ NCLX = box(b"colr", b"nclx" + struct.pack(">HHHB", 1, 13, 6, 0x80))  # sRGB, all
 def _file(items: list[Item], brands: bytes) -> bytes:
     """The boxes around the items; the first item is the primary one."""
     start = box(b"ftyp", brands)
-    data = b"".join(item.data for item in items)
+    data = b"".join(dict.fromkeys(item.data for item in items))  # what is alike once
     described = _meta(items, 0)
     return start + _meta(items, len(start) + len(described) + 8) + box(b"mdat", data)
 
@@ -113,10 +113,13 @@ def _file(items: list[Item], brands: bytes) -> bytes:
 def _meta(items: list[Item], offset: int) -> bytes:
     kinds, places, links, owned = b"", b"", b"", b""
     properties: list[bytes] = []
+    offsets: dict[bytes, int] = {}
     for number, item in enumerate(items, 1):
         kinds += full_box(b"infe", struct.pack(">HH4sx", number, 0, item.kind), 2, int(item.hidden))
-        places += struct.pack(">HHHLL", number, 0, 1, offset, len(item.data))
-        offset += len(item.data)
+        if item.data not in offsets:
+            offsets[item.data] = offset
+            offset += len(item.data)
+        places += struct.pack(">HHHLL", number, 0, 1, offsets[item.data], len(item.data))
         if item.reference:
             kind, to = item.reference
             links += box(kind, struct.pack(f">HH{len(to)}H", number, len(to), *to))
@@ -141,11 +144,15 @@ def _meta(items: list[Item], offset: int) -> bytes:
 
 def _tiled(image: Image.Image, tile: int, shown: list[bytes], bits: int) -> list[Item]:
     columns, rows = -(-image.width // tile), -(-image.height // tile)
-    tiles = [
-        _coded(image.crop((x * tile, y * tile, (x + 1) * tile, (y + 1) * tile)), bits, [NCLX])
-        for y in range(rows)
-        for x in range(columns)
-    ]
+    known: dict[bytes, Item] = {}
+    tiles = []
+    for y in range(rows):
+        for x in range(columns):
+            part = image.crop((x * tile, y * tile, (x + 1) * tile, (y + 1) * tile))
+            pixels = part.tobytes()
+            if pixels not in known:
+                known[pixels] = _coded(part, bits, [NCLX])
+            tiles.append(known[pixels])
     grid = struct.pack(">BBBBHH", 0, 0, rows - 1, columns - 1, *image.size)
     properties = [_size(image), *shown]
     return [
