@@ -51,34 +51,13 @@ def accept(
     if known := _same_picture(gallery, owner, digest, edit):
         return Accepted(known, was_there=True)
     check_room(file.size or 0)
-    identity = uuid4()
-    name = default_storage.save(f"originals/{identity}{header.extension}", file)
     try:
-        image = _queue(
-            uuid=identity,
-            gallery=gallery,
-            original=name,
-            original_name=file.name or "",
-            original_size=file.size,
-            kept_size=file.size,
-            width=header.width,
-            height=header.height,
-            content_type=header.content_type,
-            sha256=digest,
-            edit=edit,
-            owner=owner,
-            upload_key=key,
-        )
+        image = _keep(file, header, gallery=gallery, sha256=digest, edit=edit, owner=owner, upload_key=key)
     except _WasThere as same:
-        discard_unless_named(name, identity)
         return Accepted(same.image, was_there=True)
     except IntegrityError:
-        discard_unless_named(name, identity)
         if key and (known := _same_key(gallery, owner, key)):
             return _repeated(known, digest)
-        raise
-    except BaseException:
-        discard_unless_named(name, identity)
         raise
     return Accepted(image)
 
@@ -129,6 +108,27 @@ def stored_bytes() -> int:
     kept = UploadedImage.objects.exclude(status=UploadedImage.Status.REMOVED)
     sums = {name: Sum(name, default=0) for name in ("kept_size", "compressed_size", "renditions_size")}
     return int(sum(kept.aggregate(**sums).values()))
+
+
+def _keep(file: UploadedFile, header: Header, **values: Any) -> UploadedImage:
+    """Store the file and queue its row; without the row the file goes again."""
+    identity = uuid4()
+    name = default_storage.save(f"originals/{identity}{header.extension}", file)
+    try:
+        return _queue(
+            uuid=identity,
+            original=name,
+            original_name=file.name or "",
+            original_size=file.size,
+            kept_size=file.size,
+            width=header.width,
+            height=header.height,
+            content_type=header.content_type,
+            **values,
+        )
+    except BaseException:
+        discard_unless_named(name, identity)
+        raise
 
 
 @transaction.atomic
