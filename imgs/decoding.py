@@ -1,10 +1,11 @@
 """Opens strangers' pictures and brings them, upright and in sRGB, to the size that is wanted.
 
 It decodes no more than that size needs: a JPEG is decoded at an eighth of its size where that is enough. Stills that
-are PNG or WebP are decoded by libvips, everything else by Pillow.
+are PNG or WebP are decoded by libvips, everything else by Pillow, also PNGs that libvips finds too broken.
 """
 
 import io
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import ceil
 
@@ -24,13 +25,14 @@ from imgs import colour, metadata
 from imgs.complexity import MAX_FRAME_PIXELS, CompressionError, check, check_frames
 from imgs.geometry import Box, Size, View, fitted, outer
 from imgs.header import Header, UnsupportedType, read_header
-from imgs.stills import Still, open_png, open_webp
+from imgs.stills import BrokenStill, Still, open_png, open_webp
 
 REDUCING_GAP = 1.5  # decode and box-reduce to so many times the target, then resample well: no visible loss
 CUTTING_GAP = 2.0  # the same for a part of a picture, or what lies outside would show at its edges
 LARGE = 1000  # pixels: from here on a JPEG is decoded to no more than the target needs, in half the time
-# A flag in the header of an animation. Many encoders forget it when it is only around the frames that nothing is shown
+# A flag in the header of a WebP. Many encoders forget it when nothing is shown around an animation's frames only
 WEBP_ALPHA = 0x10
+NARROW = 64  # pixels: each row of a PNG, however short, takes libvips 3 us
 PNG_ESSENCE = {b"IHDR", b"PLTE", b"tRNS", b"gAMA", b"sRGB", b"IDAT", b"IEND"}
 STRIP_PIXELS = 200_000  # converted at once: few enough for the processor's cache
 
@@ -59,6 +61,7 @@ class Picture:
     gamma: float | None
     frames: int = 1  # of an animation
     first_frame: int = 0
+    spare: Image.Image | None = None  # the same, should libvips give up
 
     def view(self, crop: tuple[int, int, int, int] | None = None, *, flip: bool = False, rotation: int = 0) -> View:
         """What is shown when the upright picture is cropped, then mirrored, then turned."""
@@ -66,10 +69,19 @@ class Picture:
 
     def shown(self, view: View, size: Size) -> Image.Image:
         """What `view` shows, in `size`, as L, LA, RGB or RGBA, without metadata. Uses the picture up."""
-        reduced, box = _decoded(self.image, view.stored_box, view.stored_size(size))
+        return self.finished(self.resized(view.stored_box, view.stored_size(size)), view)
+
+    def resized(self, box: Box, size: Size) -> Image.Image:
+        """The part `box` as it lies in the file, in `size`, premultiplied. Uses the picture up, which saves memory."""
+        try:
+            reduced, box = _decoded(self.image, box, size)
+        except BrokenStill:
+            if self.spare is None:
+                raise
+            reduced, box = _decoded(self.spare, box, size)
         if reduced is not self.image:
             self.image.close()
-        return self.finished(_resampled(reduced, box, view.stored_size(size)), view)
+        return _resampled(reduced, box, size)
 
     def finished(self, image: Image.Image, view: View) -> Image.Image:
         """A resized frame of this picture in sRGB and turned, without metadata."""
@@ -81,10 +93,10 @@ class Picture:
 
 
 def rendered(picture: Picture, max_side: int) -> Picture:
-    """The same picture with all its pixels decoded, upright and in sRGB. Uses `picture` up, which saves memory."""
+    """The same picture with all its pixels decoded, upright and in sRGB. Uses `picture` up."""
     view = picture.view()
     size = fitted(view.size, max_side, max_side, view.width * view.height)
-    image = resized(picture.image, view.stored_box, view.stored_size(size))
+    image = picture.resized(view.stored_box, view.stored_size(size))
     image = view.turned(colour.in_srgb(image, picture.profile, picture.gamma, in_place=True))
     image.info.clear()
     header = replace(picture.header, width=image.width, height=image.height, orientation=1)
@@ -117,7 +129,7 @@ def open_picture(data: bytes, max_pixels: int) -> Picture:
 
 
 def _open_webp(data: bytes, header: Header, frames: int) -> Picture:
-    if frames:
+    if frames or (data[12:16] == b"VP8X" and b"ALPH" in data):
         data = data[:20] + bytes((data[20] | WEBP_ALPHA,)) + data[21:]
     if frames > 1 and header.width * header.height <= MAX_FRAME_PIXELS:
         image = _opened(data, header)
@@ -157,11 +169,12 @@ def _open_png(data: bytes, header: Header) -> Picture:
     check_frames(frames, header)
     profile = image.info.get("icc_profile")
     gamma = None if "srgb" in image.info else image.info.get("gamma")
-    if frames == 1 and not first_frame:
-        still = open_png(data)
-        _check_size(still.size, header)
-        return Picture(header, still, profile, gamma)
     _fit_colour_key(image, bits=data[24])
+    if frames == 1 and not first_frame and image.width >= NARROW:
+        with suppress(BrokenStill):
+            still = open_png(data)
+            _check_size(still.size, header)
+            return Picture(header, still, profile, gamma, spare=image)
     return Picture(header, image, profile, gamma, frames, first_frame)
 
 
@@ -182,7 +195,7 @@ def _essence(data: bytes) -> bytes:
     return b"".join(parts)
 
 
-def resized(image: Image.Image | Still, box: Box, size: Size) -> Image.Image:
+def resized(image: Image.Image, box: Box, size: Size) -> Image.Image:
     """The part `box` of the picture in `size`, premultiplied, decoded no larger than needed."""
     return _resampled(*_decoded(image, box, size), size)
 

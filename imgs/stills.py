@@ -19,6 +19,8 @@ import pyvips
 LARGE_PIXELS = 12_000_000  # more than these libwebp can't hold whole in 300 MB
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # by the number of bands
 
+BrokenStill = pyvips.Error
+
 _Load = Callable[[float], pyvips.Image]  # by scale
 
 pyvips.cache_set_max(0)  # no two pictures are alike
@@ -26,12 +28,12 @@ logging.getLogger("pyvips").setLevel(logging.CRITICAL)  # its remarks on odd fil
 
 
 def open_png(data: bytes) -> "Still":
-    """The picture in `data`. Raises pyvips.Error."""
+    """The picture in `data`. Raises BrokenStill."""
     return Still(lambda _scale: pyvips.Image.pngload_source(_source(data), access="sequential", fail_on="truncated"))
 
 
 def open_webp(data: bytes) -> "Still":
-    """The picture in `data`, or the first frame of an animation. Raises pyvips.Error.
+    """The picture in `data`, or the first frame of an animation. Raises BrokenStill.
 
     One with a transparency of its own beside lossy colours is scaled while it is decoded only when it is large: libwebp
     lets the colours of what is transparent shine through a little.

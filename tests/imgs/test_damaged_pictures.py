@@ -13,8 +13,11 @@ from imgs.compression import CompressionError, Options, Rendition, Result, edit
 from tests.heic import heic
 from tests.imgs.compressing import Bench
 from tests.pictures import (
+    QUADRANTS,
     TRANSPARENT,
     animation,
+    close,
+    corners,
     encoded,
     half_transparent,
     mpo,
@@ -62,6 +65,19 @@ def bench(tmp_path: Path) -> Bench:
 @pytest.fixture(scope="module")
 def sound() -> dict[str, bytes]:
     return {case: make() for case, make in SOUND.items()}
+
+
+@pytest.mark.parametrize("lost", [4, 6, 8, 10])
+def test_it_shows_a_png_that_lacks_nothing_but_its_last_bytes(bench: Bench, lost: int) -> None:
+    small = bench.small(encoded(quadrants(), "PNG")[:-lost])
+    assert all(close(*pair) for pair in zip(corners(small), QUADRANTS, strict=True))
+
+
+def test_it_shows_a_png_with_two_palettes(bench: Bench) -> None:
+    palette = b"PLTE", bytes((200, 30, 30, 30, 30, 200))
+    small = bench.small(png([bytes(100) + bytes([1]) * 100] * 100, 200, 8, 3, palette, palette)).convert("RGB")
+    assert close(small.getpixel((30, 30)), (200, 30, 30))
+    assert close(small.getpixel((120, 30)), (30, 30, 200))
 
 
 @pytest.mark.parametrize("case", sorted(SOUND.keys() - NOT_THE_REST))

@@ -185,6 +185,11 @@ async def test_it_has_memory_for_fifty_megapixels(desk: Desk) -> None:
     assert (result.width, result.compressed_width) == (8000, 150)
 
 
+async def test_it_has_time_for_millions_of_rows(desk: Desk) -> None:
+    result = await desk.run(plain_png(1, 8_000_000))
+    assert (result.height, result.compressed_height) == (8_000_000, 65_500)
+
+
 async def test_it_calls_a_picture_too_complex_that_needs_more_memory(tmp_path: Path) -> None:
     async with open_desk(tmp_path, limits=Limits(memory_bytes=150 * 1024 * 1024)) as desk:
         with pytest.raises(CompressionError, match="too_complex"):

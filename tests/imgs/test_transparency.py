@@ -33,6 +33,12 @@ def test_it_keeps_transparency_elsewhere(bench: Bench, case: str, output: str) -
     assert small.getpixel((small.width * 4 // 5, 50))[3] == 0
 
 
+def test_it_finds_the_transparency_of_a_webp_that_does_not_announce_it(bench: Bench) -> None:
+    data = bytearray(encoded(Image.new("RGBA", (300, 200), (9, 90, 190, 100)), "WEBP"))
+    data[20] &= ~0x10
+    assert close(bench.small(bytes(data), format="avif").getpixel((50, 50)), (9, 90, 190, 100), tolerance=6)
+
+
 def test_it_keeps_transparency_in_renditions(bench: Bench) -> None:
     for rendition in bench.renditions(encoded(Image.new("RGBA", (900, 600), (9, 90, 190, 100)), "PNG")):
         assert close(bench.decoded(rendition.name).getpixel((50, 50)), (9, 90, 190, 100), tolerance=3)
