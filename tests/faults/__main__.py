@@ -23,7 +23,7 @@ from tests.faults.catalogue import FAULTS, SLOW
 from tests.faults.trial import Fault, Stack
 from tests.faults.verdict import Verdict
 
-STACKS: dict[Any, int] = {fleet: 2, server: 1}  # how many of each at once
+STACKS: dict[Any, int] = {fleet: 2, server: 1}  # how many of each at once; one kind after the other
 FAST_SECONDS, SLOW_SECONDS = 5.0, 60.0
 COLUMNS = ("injected", "lost", "doubled", "stuck", "diverged", "spoiled", "errors")
 
@@ -49,7 +49,7 @@ class Line:
 
 
 class Run:
-    """All trials, in as many lanes as fit on this machine, each lane with a stack of its own."""
+    """All trials, in as many lanes as two processors can carry, each lane with a stack of its own."""
 
     def __init__(self, faults: list[Fault], times: int, *, long: bool) -> None:
         self.lines = {fault.name: Line(fault) for fault in faults}
@@ -61,8 +61,11 @@ class Run:
 
     def all(self) -> None:
         """Do them all."""
-        wanted = [stack for stack, lanes in STACKS.items() for _ in range(lanes) if not self._open[stack].empty()]
-        lanes = [threading.Thread(target=self._lane, args=(stack,)) for stack in wanted]
+        for stack, lanes in STACKS.items():
+            if not self._open[stack].empty():
+                self._side_by_side([threading.Thread(target=self._lane, args=(stack,)) for _ in range(lanes)])
+
+    def _side_by_side(self, lanes: list[threading.Thread]) -> None:
         for lane in lanes:
             lane.start()
         try:
