@@ -32,9 +32,9 @@ CUTTING_GAP = 2.0  # the same for a part of a picture, or what lies outside woul
 LARGE = 1000  # pixels: from here on a JPEG is decoded to no more than the target needs, in half the time
 # A flag in the header of a WebP. Many encoders forget it when nothing is shown around an animation's frames only
 WEBP_ALPHA = 0x10
-NARROW = 64  # pixels: each row of a PNG, however short, takes libvips 3 us
 PNG_ESSENCE = {b"IHDR", b"PLTE", b"tRNS", b"gAMA", b"sRGB", b"IDAT", b"IEND"}
 STRIP_PIXELS = 200_000  # converted at once: few enough for the processor's cache
+STRIP_ROWS = 1000  # asked for at once: with many more of them libvips takes 30 times as long for each
 
 Image.preinit()  # now, so that the first picture does not wait for it
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # there is a child for each CPU
@@ -73,15 +73,11 @@ class Picture:
 
     def resized(self, box: Box, size: Size) -> Image.Image:
         """The part `box` as it lies in the file, in `size`, premultiplied. Uses the picture up, which saves memory."""
-        try:
-            reduced, box = _decoded(self.image, box, size)
-        except BrokenStill:
-            if self.spare is None:
-                raise
-            reduced, box = _decoded(self.spare, box, size)
-        if reduced is not self.image:
-            self.image.close()
-        return _resampled(reduced, box, size)
+        if self.spare:
+            with suppress(BrokenStill):
+                return _used_up(self.image, box, size)
+            self.image.close()  # before the other one takes memory too
+        return _used_up(self.spare or self.image, box, size)
 
     def finished(self, image: Image.Image, view: View) -> Image.Image:
         """A resized frame of this picture in sRGB and turned, without metadata."""
@@ -170,7 +166,7 @@ def _open_png(data: bytes, header: Header) -> Picture:
     profile = image.info.get("icc_profile")
     gamma = None if "srgb" in image.info else image.info.get("gamma")
     _fit_colour_key(image, bits=data[24])
-    if frames == 1 and not first_frame and image.width >= NARROW:
+    if frames == 1 and not first_frame:
         with suppress(BrokenStill):
             still = open_png(data)
             _check_size(still.size, header)
@@ -193,6 +189,14 @@ def _essence(data: bytes) -> bytes:
             parts.append(data[place:end])
         place = end
     return b"".join(parts)
+
+
+def _used_up(image: Image.Image | Still, box: Box, size: Size) -> Image.Image:
+    """What `resized` gives; the pixels of `image` are let go of as soon as there are fewer."""
+    reduced, place = _decoded(image, box, size)
+    if reduced is not image:
+        image.close()
+    return _resampled(reduced, place, size)
 
 
 def resized(image: Image.Image, box: Box, size: Size) -> Image.Image:
@@ -243,7 +247,7 @@ def _reduced(image: Image.Image | Still, part: tuple[int, int, int, int], factor
             return image if part == (0, 0, *image.size) else image.crop(part)
         return image.reduce(factor, part)
     left, top, right, bottom = part
-    rows = max(1, STRIP_PIXELS // (right - left) // factor[1]) * factor[1]
+    rows = max(1, min(STRIP_PIXELS // (right - left), STRIP_ROWS) // factor[1]) * factor[1]
     reduced = None
     for start in range(top, bottom, rows):
         strip = colour.resizable(image.crop((left, start, right, min(start + rows, bottom))))

@@ -69,11 +69,6 @@ class Still:
         self.mode = _MODES[image.bands]
         self._rows = pyvips.Region.new(image)
 
-    @property
-    def has_transparency_data(self) -> bool:
-        """Whether some pixels may be transparent."""
-        return self.mode in ("LA", "RGBA")
-
     def draft(self, _mode: None, size: Size) -> tuple[str, Box] | None:
         """Decode to a whole fraction of the size that is at least `size`, if the decoder can. Says what box the whole
         picture fills then.

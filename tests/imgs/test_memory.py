@@ -43,6 +43,7 @@ LARGEST = {
     "PNG": written("PNG", compress_level=1),
     "transparent PNG": written("PNG", "RGBA", compress_level=1),
     "PNG of 16 bits": png_by_libvips(wide=True),
+    "PNG without its end": lambda: written("PNG", compress_level=1)()[:-8],
     "interlaced PNG": png_by_libvips(interlace=True),
     "WebP": written("WEBP", method=0),
     "transparent WebP": written("WEBP", "RGBA", method=0),
