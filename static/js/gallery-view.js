@@ -2,7 +2,7 @@ import { CardView } from "./card-view.js";
 import { newPictures } from "./format.js";
 import { ordered } from "./gallery-state.js";
 
-const RENEWAL_CHECK_MS = 30_000;
+const RENEWAL_CHECK_MS = 10_000;
 
 /**
  * The grid of pictures, newest first. It draws at most once a frame, touches only the cards that changed, and holds

@@ -28,7 +28,7 @@ export class LoadingPicture {
     return this.#image.complete && this.#image.naturalWidth > 0;
   }
 
-  /** Whether its address could not be loaded, or is about to run out before anybody has looked at it. */
+  /** Whether its address could not be loaded, has run out, or is about to before anybody has looked at it. */
   get needsUrl() {
     if (this.#failed) return true;
     return this.#expires !== null && !this.isLoaded && this.#expires - this.#options.now() < RENEW_BEFORE_MS;
@@ -36,7 +36,7 @@ export class LoadingPicture {
 
   /**
    * Shows this picture: `url` (and `srcset`, of which the widest has `width` pixels) valid until `expires` (ISO time or
-   * null), of this revision.
+   * null), of this revision. An address that has run out, as that of a card which was held back for long, is not tried.
    */
   show({ url, srcset = null, sizes = null, width = 0, expires = null, revision }) {
     this.#image.hidden = false;
@@ -44,7 +44,11 @@ export class LoadingPicture {
     else if (!this.needsUrl && !this.#isBetter(width, srcset)) return;
     this.#shown = { revision, width, srcset };
     this.#expires = expires === null ? null : Date.parse(expires);
-    this.#failed = false;
+    this.#failed = this.#expires !== null && this.#expires <= this.#options.now();
+    if (this.#failed) {
+      this.#options.onNeedsUrl();
+      return;
+    }
     for (const [name, value] of Object.entries({ sizes, srcset })) {
       if (value) this.#image.setAttribute(name, value);
       else this.#image.removeAttribute(name);

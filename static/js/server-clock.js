@@ -1,9 +1,9 @@
 /**
  * The present by the server's clock: addresses of pictures run out by that one, and a browser's may be hours off.
- * Until the server has told the time, the browser's own has to do.
+ * Until the server has told the time, it is no time yet: what the server has just sent has not run out.
  */
 export class ServerClock {
-  #offset = 0;
+  #offset = -Infinity;
 
   /** Takes in what time (ISO) the server says it is now. */
   hear(time) {

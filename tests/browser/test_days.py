@@ -291,6 +291,23 @@ def test_a_wall_comes_back_from_a_long_absence(away_server: GalleryServer, open_
     )
 
 
+def test_a_picture_that_was_held_back_for_hours_is_shown_without_a_request_in_vain(
+    away_server: GalleryServer, open_page: OpenPage
+) -> None:
+    with closing(away_server.staff()) as staff:
+        gallery = LiveGallery(away_server, staff)
+    upload_many(gallery, 12)
+    page = live(open_page(gallery.url, viewport=LAPTOP))  # which fails the test for what its console says
+    for card in page.locator(".card").all():
+        card.scroll_into_view_if_needed()
+        expect(card.locator(".frame-original.is-loaded")).to_be_visible()
+    held_back = gallery.upload(pictures.photo(600, 400), "held back.jpg")
+    expect(page.locator("#pill")).to_have_text("1 new")
+    page.wait_for_timeout(6_000)
+    page.locator("#pill").click()
+    expect(page.locator(f'[data-image-id="{held_back["id"]}"] .is-loaded')).to_be_visible()
+
+
 @pytest.mark.timeout(300)
 def test_a_minute_of_very_fast_days_leaves_every_screen_flat_and_right(
     browser: Browser, tmp_path_factory: pytest.TempPathFactory

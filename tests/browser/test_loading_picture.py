@@ -30,6 +30,30 @@ def test_a_picture_asks_again_however_often_its_address_was_renewed_unseen(brows
     modules.close()
 
 
+def test_an_address_that_has_run_out_is_not_tried(browser: Browser) -> None:
+    modules = Modules(browser)
+    asked: list[str] = []
+    modules.page.on("request", lambda request: asked.append(request.url))
+    script = """async ({ LoadingPicture }) => {
+      const heard = [];
+      const image = new Image();
+      const loaded = new Promise((resolve) => {
+        const hear = (word) => () => heard.push(word);
+        const options = { now: Date.now, onLoad: resolve, onNeedsUrl: hear("needs"), onGivenUp: hear("given up") };
+        window.picture = new LoadingPicture(image, options);
+      });
+      const at = (seconds) => new Date(Date.now() + 1000 * seconds).toISOString();
+      for (const revision of [1, 2]) picture.show({ url: "/old.jpg", srcset: "/old.jpg 9w", expires: at(-1), revision });
+      heard.push(picture.needsUrl);
+      picture.show({ url: document.createElement("canvas").toDataURL(), expires: at(3600), revision: 2 });
+      await loaded;
+      return [...heard, picture.needsUrl];
+    }"""
+    assert modules.run("js/loading-picture.js", script) == ["needs", "needs", True, False]
+    assert not [url for url in asked if "old.jpg" in url]
+    modules.close()
+
+
 def test_a_picture_that_was_given_up_still_needs_an_address(browser: Browser) -> None:
     modules = Modules(browser)
     script = """async ({ LoadingPicture }) => {

@@ -33,8 +33,8 @@ def feed(browser: Browser) -> Iterator[Feed]:
     feed.close()
 
 
-def is_running_out(modules: Modules, expires: datetime) -> Any:
-    """Whether a picture that was not loaded yet needs a new address, once the server has said it is noon."""
+def is_running_out(modules: Modules, expires: datetime, now: str = iso(NOON)) -> Any:
+    """Whether a picture that was not loaded yet needs a new address, once the server has said what time it is."""
     script = """async ({ LoadingPicture }, { now, expires }) => {
       const { ServerClock } = await import("/js/server-clock.js");
       const clock = new ServerClock();
@@ -45,7 +45,7 @@ def is_running_out(modules: Modules, expires: datetime) -> Any:
       picture.show({ url: "data:,", expires, revision: 1 });
       return picture.needsUrl;
     }"""
-    return modules.run("js/loading-picture.js", script, {"now": iso(NOON), "expires": iso(expires)})
+    return modules.run("js/loading-picture.js", script, {"now": now, "expires": iso(expires)})
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=str)
@@ -53,6 +53,12 @@ def test_a_picture_runs_out_by_the_servers_clock(modules: Modules, wrong: timede
     modules.page.clock.set_system_time(NOON + wrong)
     assert is_running_out(modules, NOON + timedelta(minutes=50)) is False
     assert is_running_out(modules, NOON + timedelta(minutes=1)) is True
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+def test_nothing_has_run_out_before_the_server_has_told_the_time(modules: Modules, wrong: timedelta) -> None:
+    modules.page.clock.set_system_time(NOON + wrong)
+    assert is_running_out(modules, NOON + timedelta(minutes=1), now="") is False
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=str)
