@@ -1,6 +1,10 @@
 FROM python:3.12-slim AS packages
-COPY requirements.txt .
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --require-hashes -r requirements.txt
+COPY requirements-build.txt requirements.txt ./
+# As in deploy/environment.sh: everything comes built, but for pyvips, which the pinned tool packs.
+RUN python -m venv /venv \
+    && /venv/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements-build.txt \
+    && /venv/bin/pip install --no-cache-dir --require-hashes --only-binary :all: --no-binary pyvips \
+        --no-build-isolation -r requirements.txt
 
 FROM python:3.12-slim
 ENV PATH=/venv/bin:$PATH DATA_DIR=/data PYTHONUNBUFFERED=1

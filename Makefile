@@ -8,10 +8,10 @@ unexport PYTHONDONTWRITEBYTECODE
 help:  ## show this list
 	@grep -hE '^[a-z.-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
-.venv/ready: requirements.txt
+.venv/ready: requirements.txt requirements-build.txt
 	@sh deploy/environment.sh $(PYTHON) requirements.txt .venv/ready
 
-.venv/ready-dev: requirements-dev.txt
+.venv/ready-dev: requirements-dev.txt requirements-build.txt
 	@sh deploy/environment.sh $(PYTHON) requirements-dev.txt .venv/ready-dev
 	@touch .venv/ready
 
@@ -60,7 +60,8 @@ messages: .venv/ready-dev  ## collect the texts to translate, then compile the t
 	@$(RUN) manage.py compilemessages --ignore '.venv/*'
 
 lock: .venv/ready-dev  ## pin the newest allowed versions of all packages
-	@rm -f requirements.txt requirements-dev.txt
+	@rm -f requirements*.txt
+	@$(COMPILE) --group build -o requirements-build.txt
 	@$(COMPILE) pyproject.toml -o requirements.txt
 	@$(COMPILE) pyproject.toml --group dev -o requirements-dev.txt
 

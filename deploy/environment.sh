@@ -1,6 +1,7 @@
 #!/bin/sh
 # environment.sh PYTHON REQUIREMENTS STAMP: makes .venv if there is none, installs exactly what REQUIREMENTS pins
-# (names, versions and hashes), and touches STAMP. The Makefile calls it when STAMP is older than REQUIREMENTS.
+# (names, versions and hashes), with the tools of requirements-build.txt, and touches STAMP. The Makefile calls it when
+# STAMP is older than these.
 set -u
 python=$1
 requirements=$2
@@ -45,7 +46,12 @@ if [ -x "$venv/bin/uv" ]; then
 else
     install="$venv/bin/pip install --retries 1"
 fi
-# shellcheck disable=SC2086 # the command is several words
-$install --quiet --require-hashes -r "$requirements" >>"$log" 2>&1 ||
+# Everything comes built, but for pyvips: its source is plain Python, packed by the pinned tool, since an isolated build
+# would fetch one of its own.
+# shellcheck disable=SC2086 # the commands are several words
+{
+    $install --quiet --require-hashes --only-binary :all: -r requirements-build.txt &&
+        $install --quiet --require-hashes --only-binary :all: --no-binary pyvips --no-build-isolation -r "$requirements"
+} >>"$log" 2>&1 ||
     fail_with_log "the packages of $requirements could not be installed; is this machine connected to the internet?"
 touch "$stamp"

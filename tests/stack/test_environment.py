@@ -16,7 +16,7 @@ SCRIPT = PROJECT / "deploy" / "environment.sh"
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-build.txt", "requirements-dev.txt"):
         shutil.copy(PROJECT / name, tmp_path)
     return tmp_path
 
