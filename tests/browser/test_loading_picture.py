@@ -43,7 +43,8 @@ def test_an_address_that_has_run_out_is_not_tried(browser: Browser) -> None:
         window.picture = new LoadingPicture(image, options);
       });
       const at = (seconds) => new Date(Date.now() + 1000 * seconds).toISOString();
-      for (const revision of [1, 2]) picture.show({ url: "/old.jpg", srcset: "/old.jpg 9w", expires: at(-1), revision });
+      const old = { url: "/old.jpg", srcset: "/old.jpg 9w", expires: at(-1) };
+      for (const revision of [1, 2]) picture.show({ ...old, revision });
       heard.push(picture.needsUrl);
       picture.show({ url: document.createElement("canvas").toDataURL(), expires: at(3600), revision: 2 });
       await loaded;

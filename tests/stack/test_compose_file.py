@@ -81,7 +81,7 @@ def test_it_puts_what_the_services_run_into_the_image() -> None:
 
 
 def copied_by_name() -> set[str]:
-    """The files that the Dockerfile takes from the project one by one; what .dockerignore leaves out, it doesn't find."""
+    """What the Dockerfile takes from the project file by file; what .dockerignore leaves out, it does not find."""
     words = [line.split() for line in (PROJECT / "Dockerfile").read_text().splitlines() if line.startswith("COPY ")]
     sources = {source for line in words if not line[1].startswith("--") for source in line[1:-1]}
     assert "." in sources
