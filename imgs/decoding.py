@@ -1,13 +1,15 @@
 """Opens strangers' pictures and brings them, upright and in sRGB, to the size that is wanted.
 
 It decodes no more than that size needs: a JPEG is decoded at an eighth of its size where that is enough. Stills that
-are PNG or WebP are decoded by libvips, everything else by Pillow, also PNGs that libvips finds too broken.
+are PNG or WebP are decoded by libvips, large HEICs tile by tile, everything else by Pillow: also PNGs that libvips
+finds too broken, or would hold more of.
 """
 
 import io
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import ceil
+from typing import TypeAlias
 
 import pi_heif.options
 from pi_heif.as_plugin import HeifImageFile
@@ -25,7 +27,8 @@ from imgs import colour, metadata
 from imgs.complexity import MAX_FRAME_PIXELS, CompressionError, check, check_frames
 from imgs.geometry import Box, Size, View, fitted, outer
 from imgs.header import Header, UnsupportedType, read_header
-from imgs.stills import BrokenStill, Still, open_png, open_webp
+from imgs.stills import LARGE_PIXELS, BrokenStill, Still, open_png, open_webp
+from imgs.tiles import Tiled, open_tiles
 
 REDUCING_GAP = 1.5  # decode and box-reduce to so many times the target, then resample well: no visible loss
 CUTTING_GAP = 2.0  # the same for a part of a picture, or what lies outside would show at its edges
@@ -35,11 +38,15 @@ WEBP_ALPHA = 0x10
 PNG_ESSENCE = {b"IHDR", b"PLTE", b"tRNS", b"gAMA", b"sRGB", b"IDAT", b"IEND"}
 STRIP_PIXELS = 200_000  # converted at once: few enough for the processor's cache
 STRIP_ROWS = 1000  # asked for at once: with many more of them libvips takes 30 times as long for each
+ROWS_HELD = 512  # by libvips, of a PNG that is not interlaced
+PNG_CHANNELS = {2: 3, 3: 4, 4: 2, 6: 4}  # by its type of colour; others have one
 
 Image.preinit()  # now, so that the first picture does not wait for it
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # there is a child for each CPU
 pi_heif.options.DECODE_THREADS = 1
 pi_heif.options.THUMBNAILS = pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
+
+Pixels: TypeAlias = Image.Image | Still | Tiled
 
 _OPENERS: dict[str, type[ImageFile.ImageFile]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,  # also a phone's MPO, whose first picture is a plain JPEG
@@ -56,7 +63,7 @@ class Picture:
     """An opened picture. Its pixels are decoded when they are asked for, and no larger than needed."""
 
     header: Header
-    image: Image.Image | Still
+    image: Pixels
     profile: bytes | None
     gamma: float | None
     frames: int = 1  # of an animation
@@ -119,6 +126,9 @@ def open_picture(data: bytes, max_pixels: int) -> Picture:
     if header.format == "HEIF":
         data = metadata.clean(data, "HEIF") or data  # the decoder crashes on names of metadata that are not ASCII
     image = _opened(data, header)
+    if header.format == "HEIF" and (tiled := open_tiles(data, image.mode)):
+        _check_size(tiled.size, header)
+        return Picture(header, tiled, image.info.get("icc_profile"), None)
     frames = 1 if header.format == "HEIF" else max(1, counted or getattr(image, "n_frames", 1))
     check_frames(frames, header)
     return Picture(header, image, image.info.get("icc_profile"), None, frames)
@@ -166,12 +176,20 @@ def _open_png(data: bytes, header: Header) -> Picture:
     profile = image.info.get("icc_profile")
     gamma = None if "srgb" in image.info else image.info.get("gamma")
     _fit_colour_key(image, bits=data[24])
-    if frames == 1 and not first_frame:
+    if frames == 1 and not first_frame and not _is_costly(data, header):
         with suppress(BrokenStill):
             still = open_png(data)
             _check_size(still.size, header)
             return Picture(header, still, profile, gamma, spare=image)
     return Picture(header, image, profile, gamma, frames, first_frame)
+
+
+def _is_costly(data: bytes, header: Header) -> bool:
+    """Whether libvips would hold as much of this large PNG as Pillow, which has 4 bytes of each pixel."""
+    width, height = header.stored_size
+    rows = height if data[28] else min(height, ROWS_HELD)
+    row_bytes = width * PNG_CHANNELS.get(data[25], 1) * (2 if data[24] == 16 else 1)
+    return width * height > LARGE_PIXELS and rows * row_bytes >= height * width * 4
 
 
 def _apng_frames(image: ImageFile.ImageFile) -> tuple[int, int]:
@@ -191,7 +209,7 @@ def _essence(data: bytes) -> bytes:
     return b"".join(parts)
 
 
-def _used_up(image: Image.Image | Still, box: Box, size: Size) -> Image.Image:
+def _used_up(image: Pixels, box: Box, size: Size) -> Image.Image:
     """What `resized` gives; the pixels of `image` are let go of as soon as there are fewer."""
     reduced, place = _decoded(image, box, size)
     if reduced is not image:
@@ -204,7 +222,7 @@ def resized(image: Image.Image, box: Box, size: Size) -> Image.Image:
     return _resampled(*_decoded(image, box, size), size)
 
 
-def _decoded(image: Image.Image | Still, box: Box, size: Size) -> tuple[Image.Image, Box]:
+def _decoded(image: Pixels, box: Box, size: Size) -> tuple[Image.Image, Box]:
     """A version of the picture, or of a part of it, a little larger than needed, and where `box` is in there.
 
     draft() is told both dimensions: one alone defeats it.
@@ -238,7 +256,7 @@ def _resampled(reduced: Image.Image, box: Box, size: Size) -> Image.Image:
     return reduced.resize(size, Image.Resampling.BICUBIC, box)
 
 
-def _reduced(image: Image.Image | Still, part: tuple[int, int, int, int], factor: Size) -> Image.Image:
+def _reduced(image: Pixels, part: tuple[int, int, int, int], factor: Size) -> Image.Image:
     """`part` of the picture in a mode that resamples well, divided by `factor`. Converted in strips: a conversion of
     the whole would take as much memory again.
     """
@@ -250,13 +268,29 @@ def _reduced(image: Image.Image | Still, part: tuple[int, int, int, int], factor
     rows = max(1, min(STRIP_PIXELS // (right - left), STRIP_ROWS) // factor[1]) * factor[1]
     reduced = None
     for start in range(top, bottom, rows):
-        strip = colour.resizable(image.crop((left, start, right, min(start + rows, bottom))))
-        strip = strip.reduce(factor) if factor != (1, 1) else strip
+        strip = _reduced_strip(image, (left, start, right, min(start + rows, bottom)), factor)
         if reduced is None:
             reduced = Image.new(strip.mode, (strip.width, ceil((bottom - top) / factor[1])))
         reduced.paste(strip, (0, (start - top) // factor[1]))
     assert reduced
     return reduced
+
+
+def _reduced_strip(image: Pixels, strip: tuple[int, int, int, int], factor: Size) -> Image.Image:
+    """The same of rows that are reduced together. Where these are very wide, it makes them narrow few by few."""
+    left, top, right, bottom = strip
+    rows = max(1, STRIP_PIXELS // (right - left))
+    if factor == (1, 1) or bottom - top <= rows:
+        whole = colour.resizable(image.crop(strip))
+        return whole.reduce(factor) if factor != (1, 1) else whole
+    parts = [
+        colour.resizable(image.crop((left, start, right, min(start + rows, bottom)))).reduce((factor[0], 1))
+        for start in range(top, bottom, rows)
+    ]
+    narrow = Image.new(parts[0].mode, (parts[0].width, bottom - top))
+    for number, part in enumerate(parts):
+        narrow.paste(part, (0, number * rows))
+    return narrow.reduce((1, factor[1]))
 
 
 def _fit_colour_key(image: Image.Image, bits: int) -> None:

@@ -6,6 +6,7 @@ that the caller has bounded, in a few milliseconds at most.
 
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -38,6 +39,17 @@ class Picture:
     aperture: tuple[int, int] | None = None  # width and height of what is left when the picture is cropped
 
 
+@dataclass(frozen=True)
+class Grid:
+    """A picture that is put together from others of one size, row by row; those of the last row and column may stand
+    out."""
+
+    size: tuple[int, int]  # as coded, in pixels
+    orientation: int  # in EXIF's numbers
+    tiles: tuple[int, ...]  # numbers of items
+    tile_size: tuple[int, int]
+
+
 class Box(NamedTuple):
     kind: bytes
     start: int  # of its content
@@ -58,15 +70,44 @@ def image_format(brands: list[bytes]) -> str | None:
 
 def primary_picture(meta: bytes) -> Picture:
     """The primary picture as the content of a `meta` box describes it. Raises BrokenBoxes."""
-    try:
-        parts = {box.kind: box for box in _boxes(meta, 4, len(meta))}
-        item = _primary_item(meta, parts[b"pitm"])
-        properties = {box.kind: box for box in _boxes(meta, parts[b"iprp"].start, parts[b"iprp"].end)}
-        listed = list(_boxes(meta, properties[b"ipco"].start, properties[b"ipco"].end))
-        own = [listed[index - 1] for index in _indexes(meta, properties[b"ipma"], item) if 0 < index <= len(listed)]
-        return _picture(meta, _codec(meta, parts[b"iinf"], item), {box.kind: box for box in own})
-    except (KeyError, struct.error, ZeroDivisionError) as error:
-        raise BrokenBoxes(str(error)) from error
+    with _broken_boxes():
+        described = _Described(meta, Box(b"meta", 0, len(meta)))
+        return described.picture(described.primary)
+
+
+def primary_grid(data: bytes) -> Grid | None:
+    """What the primary picture of the file `data` is put together from, when that is all there is to do: its tiles are
+    shown whole, each as it lies, in the colours of the whole. Raises BrokenBoxes.
+    """
+    with _broken_boxes():
+        described = _Described(data, _meta(data))
+        picture = described.picture(described.primary)
+        tiles = described.parts_of(described.primary) if picture.codec == b"grid" and not picture.aperture else ()
+        if not tiles:
+            return None
+        first = described.picture(tiles[0])
+        columns, rows = -(-picture.width // first.width), -(-picture.height // first.height)
+        are_plain = first.codec in (b"hvc1", b"hev1") and first.orientation == 1 and not first.aperture
+        colours = [
+            box for box in described.properties(described.primary) if box.kind == b"colr" and _is_coded(data, box)
+        ]
+        for tile in set(tiles):
+            are_plain = are_plain and described.picture(tile) == first
+            are_plain = are_plain and set(colours) <= set(described.properties(tile))
+        if not are_plain or columns * rows != len(tiles):
+            return None
+        return Grid((picture.width, picture.height), picture.orientation, tiles, (first.width, first.height))
+
+
+def with_primary(data: bytes, item: int) -> bytes:
+    """The file `data` as one whose primary picture is `item`. Raises BrokenBoxes."""
+    with _broken_boxes():
+        described = _Described(data, _meta(data))
+        changed = bytearray(data)
+        pitm, entry = described.parts[b"pitm"], described.entry(item)
+        struct.pack_into(">L" if data[pitm.start] else ">H", changed, pitm.start + 4, item)
+        changed[entry.start + 3] &= ~1  # hidden
+        return bytes(changed)
 
 
 def sequence_size(moov: bytes) -> tuple[int, int] | None:
@@ -99,19 +140,68 @@ def _boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
         start = stop
 
 
-def _primary_item(data: bytes, box: Box) -> int:
-    item: int = struct.unpack_from(">L" if data[box.start] else ">H", data, box.start + 4)[0]
-    return item
+@contextmanager
+def _broken_boxes() -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, struct.error, IndexError, ZeroDivisionError) as error:
+        raise BrokenBoxes(str(error)) from error
 
 
-def _codec(data: bytes, box: Box, item: int) -> bytes:
-    entries = box.start + (8 if data[box.start] else 6)
-    for entry in _boxes(data, entries, box.end):
-        layout = ">LH4s" if data[entry.start] >= 3 else ">HH4s"
-        number, _protection, codec = struct.unpack_from(layout, data, entry.start + 4)
-        if number == item:
-            return bytes(codec)
-    raise BrokenBoxes("no primary item")
+def _meta(data: bytes) -> Box:
+    for box in _boxes(data, 0, len(data)):
+        if box.kind == b"meta":
+            return box
+    raise BrokenBoxes("no meta box")
+
+
+class _Described:
+    """The items that a `meta` box in `data` describes."""
+
+    def __init__(self, data: bytes, meta: Box) -> None:
+        self._data = data
+        self.parts = {box.kind: box for box in _boxes(data, meta.start + 4, meta.end)}
+        pitm, iprp = self.parts[b"pitm"], self.parts[b"iprp"]
+        self.primary: int = struct.unpack_from(">L" if data[pitm.start] else ">H", data, pitm.start + 4)[0]
+        properties = {box.kind: box for box in _boxes(data, iprp.start, iprp.end)}
+        self._listed = list(_boxes(data, properties[b"ipco"].start, properties[b"ipco"].end))
+        self._owned = properties[b"ipma"]
+
+    def entry(self, item: int) -> Box:
+        """What iinf says of it."""
+        iinf = self.parts[b"iinf"]
+        for entry in _boxes(self._data, iinf.start + (8 if self._data[iinf.start] else 6), iinf.end):
+            layout = ">L" if self._data[entry.start] >= 3 else ">H"
+            if struct.unpack_from(layout, self._data, entry.start + 4)[0] == item:
+                return entry
+        raise BrokenBoxes(f"no item {item}")
+
+    def properties(self, item: int) -> list[Box]:
+        """The boxes that describe it."""
+        numbers = _indexes(self._data, self._owned, item)
+        return [self._listed[number - 1] for number in numbers if 0 < number <= len(self._listed)]
+
+    def picture(self, item: int) -> Picture:
+        """What is said of a picture."""
+        entry = self.entry(item)
+        layout = ">LH4s" if self._data[entry.start] >= 3 else ">HH4s"
+        codec = struct.unpack_from(layout, self._data, entry.start + 4)[2]
+        return _picture(self._data, codec, {box.kind: box for box in self.properties(item)})
+
+    def parts_of(self, item: int) -> tuple[int, ...]:
+        """The items that it is put together from."""
+        iref = self.parts[b"iref"]
+        number = "L" if self._data[iref.start] else "H"
+        for box in _boxes(self._data, iref.start + 4, iref.end):
+            whole, count = struct.unpack_from(f">{number}H", self._data, box.start)
+            if box.kind == b"dimg" and whole == item:
+                return struct.unpack_from(f">{count}{number}", self._data, box.start + struct.calcsize(f">{number}H"))
+        return ()
+
+
+def _is_coded(data: bytes, colr: Box) -> bool:
+    """Whether it says how colours are coded, not which profile they have."""
+    return data[colr.start : colr.start + 4] == b"nclx"
 
 
 def _indexes(data: bytes, box: Box, wanted: int) -> list[int]:

@@ -67,12 +67,13 @@ def heic(
     exif: bytes | None = None,
     bits: int = 8,
     tile: int | None = None,
+    nclx: bytes | None = None,
     brands: bytes = b"heic\0\0\0\0mif1heic",
 ) -> bytes:
     """`image` (RGB or L) as a file that is turned left by `quarters`, then mirrored (0: top to bottom, 1: left to
     right) and cropped to `clap` in its middle when it is shown; with `tile`, in squares of that many pixels.
     """
-    shown = [box(b"colr", b"prof" + profile)] if profile else [NCLX]
+    shown = [box(b"colr", b"prof" + profile)] if profile else [nclx or NCLX]
     if clap:
         shown.append(box(b"clap", struct.pack(">8L", clap[0], 1, clap[1], 1, 0, 1, 0, 1)))
     if quarters:
