@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from PIL import Image
 
 from imgs.complexity import MAX_FRAME_PIXELS
-from imgs.decoding import Picture, resized
+from imgs.decoding import Picture
 from imgs.geometry import Size, View
+from imgs.resizing import resized
 
 MAX_FRAMES = 500
 # Of all frames together: at most about 3 s to decode and to encode

@@ -18,6 +18,7 @@ from imgs.complexity import CompressionError
 from imgs.decoding import Picture, open_picture
 from imgs.geometry import Size, View, fitted
 from imgs.options import Options
+from imgs.resizing import REDUCING_GAP
 
 __all__ = ["CompressionError", "Options", "Rendition", "Result", "compress", "edit", "render"]
 
@@ -189,7 +190,7 @@ class _Work:
         image = min(larger or self._made[:1], key=lambda image: image.width)
         if image.size == size:
             return image
-        self._made.append(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=decoding.REDUCING_GAP))
+        self._made.append(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=REDUCING_GAP))
         return self._made[-1]
 
 

@@ -1,15 +1,12 @@
-"""Opens strangers' pictures and brings them, upright and in sRGB, to the size that is wanted.
+"""Opens strangers' pictures and shows them upright, in sRGB and in the size that is wanted.
 
-It decodes no more than that size needs: a JPEG is decoded at an eighth of its size where that is enough. Stills that
-are PNG or WebP are decoded by libvips, large HEICs tile by tile, everything else by Pillow: also PNGs that libvips
-finds too broken, or would hold more of.
+Stills that are PNG or WebP are decoded by libvips, large HEICs tile by tile, everything else by Pillow: also PNGs that
+libvips finds too broken, or would hold more of.
 """
 
 import io
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from math import ceil
-from typing import TypeAlias
 
 import pi_heif.options
 from pi_heif.as_plugin import HeifImageFile
@@ -25,19 +22,15 @@ from PIL import (
 
 from imgs import colour, metadata
 from imgs.complexity import MAX_FRAME_PIXELS, CompressionError, check, check_frames
-from imgs.geometry import Box, Size, View, fitted, outer
+from imgs.geometry import Box, Size, View, fitted
 from imgs.header import Header, UnsupportedType, read_header
-from imgs.stills import LARGE_PIXELS, BrokenStill, Still, open_png, open_webp
-from imgs.tiles import Tiled, open_tiles
+from imgs.resizing import Pixels, used_up
+from imgs.stills import LARGE_PIXELS, BrokenStill, open_png, open_webp
+from imgs.tiles import open_tiles
 
-REDUCING_GAP = 1.5  # decode and box-reduce to so many times the target, then resample well: no visible loss
-CUTTING_GAP = 2.0  # the same for a part of a picture, or what lies outside would show at its edges
-LARGE = 1000  # pixels: from here on a JPEG is decoded to no more than the target needs, in half the time
 # A flag in the header of a WebP. Many encoders forget it when nothing is shown around an animation's frames only
 WEBP_ALPHA = 0x10
 PNG_ESSENCE = {b"IHDR", b"PLTE", b"tRNS", b"gAMA", b"sRGB", b"IDAT", b"IEND"}
-STRIP_PIXELS = 200_000  # converted at once: few enough for the processor's cache
-STRIP_ROWS = 1000  # asked for at once: with many more of them libvips takes 30 times as long for each
 ROWS_HELD = 512  # by libvips, of a PNG that is not interlaced
 PNG_CHANNELS = {2: 3, 3: 4, 4: 2, 6: 4}  # by its type of colour; others have one
 
@@ -45,8 +38,6 @@ Image.preinit()  # now, so that the first picture does not wait for it
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # there is a child for each CPU
 pi_heif.options.DECODE_THREADS = 1
 pi_heif.options.THUMBNAILS = pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
-
-Pixels: TypeAlias = Image.Image | Still | Tiled
 
 _OPENERS: dict[str, type[ImageFile.ImageFile]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,  # also a phone's MPO, whose first picture is a plain JPEG
@@ -82,9 +73,9 @@ class Picture:
         """The part `box` as it lies in the file, in `size`, premultiplied. Uses the picture up, which saves memory."""
         if self.spare:
             with suppress(BrokenStill):
-                return _used_up(self.image, box, size)
+                return used_up(self.image, box, size)
             self.image.close()  # before the other one takes memory too
-        return _used_up(self.spare or self.image, box, size)
+        return used_up(self.spare or self.image, box, size)
 
     def finished(self, image: Image.Image, view: View) -> Image.Image:
         """A resized frame of this picture in sRGB and turned, without metadata."""
@@ -207,90 +198,6 @@ def _essence(data: bytes) -> bytes:
             parts.append(data[place:end])
         place = end
     return b"".join(parts)
-
-
-def _used_up(image: Pixels, box: Box, size: Size) -> Image.Image:
-    """What `resized` gives; the pixels of `image` are let go of as soon as there are fewer."""
-    reduced, place = _decoded(image, box, size)
-    if reduced is not image:
-        image.close()
-    return _resampled(reduced, place, size)
-
-
-def resized(image: Image.Image, box: Box, size: Size) -> Image.Image:
-    """The part `box` of the picture in `size`, premultiplied, decoded no larger than needed."""
-    return _resampled(*_decoded(image, box, size), size)
-
-
-def _decoded(image: Pixels, box: Box, size: Size) -> tuple[Image.Image, Box]:
-    """A version of the picture, or of a part of it, a little larger than needed, and where `box` is in there.
-
-    draft() is told both dimensions: one alone defeats it.
-    """
-    width, height = image.size
-    across, down = (box[2] - box[0]) / size[0], (box[3] - box[1]) / size[1]
-    is_whole = box == (0, 0, width, height)
-    gap = CUTTING_GAP if not is_whole else 1 if max(size) > LARGE else REDUCING_GAP
-    drafted = image.draft(None, (ceil(width / across * gap), ceil(height / down * gap)))
-    if drafted:
-        scale_x, scale_y = drafted[1][2] / width, drafted[1][3] / height
-        box = box[0] * scale_x, box[1] * scale_y, box[2] * scale_x, box[3] * scale_y
-    image.load()
-    factor = (
-        max(1, int((box[2] - box[0]) / size[0] / max(gap, REDUCING_GAP))),
-        max(1, int((box[3] - box[1]) / size[1] / max(gap, REDUCING_GAP))),
-    )
-    part = outer(box, factor, image.size)
-    reduced = _reduced(image, part, factor)
-    return reduced, (
-        (box[0] - part[0]) / factor[0],
-        (box[1] - part[1]) / factor[1],
-        min((box[2] - part[0]) / factor[0], reduced.width),
-        min((box[3] - part[1]) / factor[1], reduced.height),
-    )
-
-
-def _resampled(reduced: Image.Image, box: Box, size: Size) -> Image.Image:
-    if size == reduced.size and box == (0, 0, *size):
-        return reduced
-    return reduced.resize(size, Image.Resampling.BICUBIC, box)
-
-
-def _reduced(image: Pixels, part: tuple[int, int, int, int], factor: Size) -> Image.Image:
-    """`part` of the picture in a mode that resamples well, divided by `factor`. Converted in strips: a conversion of
-    the whole would take as much memory again.
-    """
-    if isinstance(image, Image.Image) and image.mode in ("L", "RGB", "CMYK") and not image.has_transparency_data:
-        if factor == (1, 1):
-            return image if part == (0, 0, *image.size) else image.crop(part)
-        return image.reduce(factor, part)
-    left, top, right, bottom = part
-    rows = max(1, min(STRIP_PIXELS // (right - left), STRIP_ROWS) // factor[1]) * factor[1]
-    reduced = None
-    for start in range(top, bottom, rows):
-        strip = _reduced_strip(image, (left, start, right, min(start + rows, bottom)), factor)
-        if reduced is None:
-            reduced = Image.new(strip.mode, (strip.width, ceil((bottom - top) / factor[1])))
-        reduced.paste(strip, (0, (start - top) // factor[1]))
-    assert reduced
-    return reduced
-
-
-def _reduced_strip(image: Pixels, strip: tuple[int, int, int, int], factor: Size) -> Image.Image:
-    """The same of rows that are reduced together. Where these are very wide, it makes them narrow few by few."""
-    left, top, right, bottom = strip
-    rows = max(1, STRIP_PIXELS // (right - left))
-    if factor == (1, 1) or bottom - top <= rows:
-        whole = colour.resizable(image.crop(strip))
-        return whole.reduce(factor) if factor != (1, 1) else whole
-    parts = [
-        colour.resizable(image.crop((left, start, right, min(start + rows, bottom)))).reduce((factor[0], 1))
-        for start in range(top, bottom, rows)
-    ]
-    narrow = Image.new(parts[0].mode, (parts[0].width, bottom - top))
-    for number, part in enumerate(parts):
-        narrow.paste(part, (0, number * rows))
-    return narrow.reduce((1, factor[1]))
 
 
 def _fit_colour_key(image: Image.Image, bits: int) -> None:

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 AVIF_BRANDS = {b"avif", b"avis"}
 HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
@@ -22,6 +22,8 @@ _ORIENTATIONS = {
     2: {None: 3, 0: 2, 1: 4},
     3: {None: 6, 0: 7, 1: 5},
 }
+
+_T = TypeVar("_T")
 
 
 class BrokenBoxes(Exception):
@@ -164,22 +166,18 @@ class _Described:
         pitm, iprp = self.parts[b"pitm"], self.parts[b"iprp"]
         self.primary: int = struct.unpack_from(">L" if data[pitm.start] else ">H", data, pitm.start + 4)[0]
         properties = {box.kind: box for box in _boxes(data, iprp.start, iprp.end)}
-        self._listed = list(_boxes(data, properties[b"ipco"].start, properties[b"ipco"].end))
-        self._owned = properties[b"ipma"]
+        self._properties = list(_boxes(data, properties[b"ipco"].start, properties[b"ipco"].end))
+        self._owned = _Listing(_owned(data, properties[b"ipma"]))
+        self._entries = _Listing(_entries(data, self.parts[b"iinf"]))
 
     def entry(self, item: int) -> Box:
         """What iinf says of it."""
-        iinf = self.parts[b"iinf"]
-        for entry in _boxes(self._data, iinf.start + (8 if self._data[iinf.start] else 6), iinf.end):
-            layout = ">L" if self._data[entry.start] >= 3 else ">H"
-            if struct.unpack_from(layout, self._data, entry.start + 4)[0] == item:
-                return entry
-        raise BrokenBoxes(f"no item {item}")
+        return self._entries[item]
 
     def properties(self, item: int) -> list[Box]:
         """The boxes that describe it."""
-        numbers = _indexes(self._data, self._owned, item)
-        return [self._listed[number - 1] for number in numbers if 0 < number <= len(self._listed)]
+        count = len(self._properties)
+        return [self._properties[number - 1] for number in self._owned[item] if 0 < number <= count]
 
     def picture(self, item: int) -> Picture:
         """What is said of a picture."""
@@ -204,19 +202,39 @@ def _is_coded(data: bytes, colr: Box) -> bool:
     return data[colr.start : colr.start + 4] == b"nclx"
 
 
-def _indexes(data: bytes, box: Box, wanted: int) -> list[int]:
-    """The numbers, counted from 1, of the properties that belong to the item `wanted`."""
-    version, flags, entries = struct.unpack_from(">B2xBL", data, box.start)
+class _Listing(Generic[_T]):
+    """What a file lists by item, read as far as it takes: what follows may be broken."""
+
+    def __init__(self, pairs: Iterator[tuple[int, _T]]) -> None:
+        self._pairs = pairs
+        self._read: dict[int, _T] = {}
+
+    def __getitem__(self, item: int) -> _T:
+        if item not in self._read:
+            for number, value in self._pairs:
+                self._read.setdefault(number, value)
+                if number == item:
+                    break
+        return self._read[item]
+
+
+def _entries(data: bytes, iinf: Box) -> Iterator[tuple[int, Box]]:
+    for entry in _boxes(data, iinf.start + (8 if data[iinf.start] else 6), iinf.end):
+        layout = ">L" if data[entry.start] >= 3 else ">H"
+        yield struct.unpack_from(layout, data, entry.start + 4)[0], entry
+
+
+def _owned(data: bytes, ipma: Box) -> Iterator[tuple[int, list[int]]]:
+    """The numbers, counted from 1, of the properties that belong to each item."""
+    version, flags, entries = struct.unpack_from(">B2xBL", data, ipma.start)
     wide = flags & 1
-    at = box.start + 8
+    at = ipma.start + 8
     for _ in range(entries):
         item, count = struct.unpack_from(">LB" if version else ">HB", data, at)
         at += 5 if version else 3
-        if item == wanted:
-            numbers = struct.unpack_from(f">{count}{'H' if wide else 'B'}", data, at)
-            return [number & (0x7FFF if wide else 0x7F) for number in numbers]
+        numbers = struct.unpack_from(f">{count}{'H' if wide else 'B'}", data, at)
+        yield item, [number & (0x7FFF if wide else 0x7F) for number in numbers]
         at += count * (2 if wide else 1)
-    raise BrokenBoxes("a primary item without properties")
 
 
 def _picture(data: bytes, codec: bytes, own: dict[bytes, Box]) -> Picture:

@@ -52,7 +52,7 @@ def _source(data: bytes) -> pyvips.Source:
 
 
 class Still:
-    """A picture that `imgs.decoding` asks for its rows, from the top down and once, with the words that Pillow's
+    """A picture that `imgs.resizing` asks for its rows, from the top down and once, with the words that Pillow's
     images have for it.
     """
 

@@ -38,7 +38,7 @@ def _decoded(data: bytes, item: int) -> Image.Image:
 
 
 class Tiled:
-    """A picture that `imgs.decoding` asks for its rows, upright, from the top down and once, with the words that
+    """A picture that `imgs.resizing` asks for its rows, upright, from the top down and once, with the words that
     Pillow's images have for it. `decode` gives the tile with a number.
     """
 
