@@ -80,6 +80,20 @@ def test_it_puts_what_the_services_run_into_the_image() -> None:
     assert all((PROJECT / path).exists() for path in kept)
 
 
+def test_it_runs_the_program_as_root_in_no_step_of_the_build() -> None:
+    """A new volume begins with what the image has in its place: root's folders there, web could not write to."""
+    lines = (PROJECT / "Dockerfile").read_text().splitlines()
+    steps = [number for number, line in enumerate(lines) if "manage.py" in line and not line.startswith("#")]
+    assert steps
+    assert min(steps) > lines.index("USER dinding")
+
+
+def test_it_keeps_no_more_than_the_newest_of_every_log() -> None:
+    document = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
+    for entry in document["services"].values():
+        assert {"max-size", "max-file"} <= set(entry["logging"]["options"])
+
+
 def copied_by_name() -> set[str]:
     """What the Dockerfile takes from the project file by file; what .dockerignore leaves out, it does not find."""
     words = [line.split() for line in (PROJECT / "Dockerfile").read_text().splitlines() if line.startswith("COPY ")]
