@@ -9,7 +9,6 @@ const IN_FLIGHT = new Set(["uploading", "complete", "held", "offline"]);
 const NOTHING_YET = { progress: 0, code: "", detail: "", card: null, isDuplicate: false };
 /** Problems that another attempt may not meet. */
 const PASSING = new Set([
-  "storage_full",
   "unavailable",
   "csrf_failed",
   "forbidden",
@@ -28,7 +27,7 @@ const PASSING = new Set([
  *   `fields`: what is sent along, as chosen; `progress` from 0 to 1; `estimate` of the result, in bytes; `card` once the
  *   server has accepted the file
  * @typedef {"chosen"|"waiting"|"uploading"|"complete"|"held"|"offline"|"processing"|"ready"|"failed"|"cancelled"} UploadState
- *   chosen: waits for its uploader; complete: all bytes sent, no answer yet; held: the server asked to wait; offline: it can't be reached
+ *   chosen: waits for its uploader; complete: all bytes sent, no answer yet; held: the server asked to wait, or has no room; offline: it can't be reached
  */
 export class UploadQueue {
   #config;
@@ -229,7 +228,7 @@ export class UploadQueue {
   };
 
   #warn = (event) => {
-    const isBusy = [...this.#uploads].some(({ state }) => state === "waiting" || IN_FLIGHT.has(state));
-    if (isBusy) event.preventDefault();
+    const isUnsent = ({ state }) => state === "chosen" || state === "waiting" || IN_FLIGHT.has(state);
+    if ([...this.#uploads].some(isUnsent)) event.preventDefault();
   };
 }

@@ -1,12 +1,13 @@
 /** One attempt to send one file, with progress. */
 
 const STALLED_AFTER_SECONDS = 60;
+const NO_ROOM_SECONDS = 20;
 
 /**
  * Starts sending. `onProgress` gets the sent share from 0 to 1, `onSent` is called when the last byte has left.
  * `answer` resolves, never rejects, to one of
  * `{kind: "accepted", card, isDuplicate}` (duplicate: the card was there before), `{kind: "refused", code, detail}`,
- * `{kind: "later", code, seconds}` (it asked to wait), `{kind: "unreachable"}` (no answer; the same key may be sent again) or `{kind: "cancelled"}`.
+ * `{kind: "later", code, seconds}` (it asked to wait, or has no room), `{kind: "unreachable"}` (no answer; the same key may be sent again) or `{kind: "cancelled"}`.
  */
 export function sendFile({ url, token, fields, file, onProgress, onSent }) {
   const request = new XMLHttpRequest();
@@ -48,6 +49,10 @@ function read(request) {
   if (request.status === 503 && retryAfter) {
     return { kind: "later", code: "unavailable", seconds: waitingTime(retryAfter) };
   }
+  if (request.status === 507) {
+    const seconds = NO_ROOM_SECONDS * (1 + Math.random()); // so that not everybody comes back at once
+    return { kind: "later", code: "storage_full", seconds };
+  }
   if ([0, 408, 502, 503, 504].includes(request.status)) return { kind: "unreachable" };
   return { kind: "refused", code: body?.code ?? codeOf(request.status), detail: body?.detail ?? "" };
 }
@@ -61,7 +66,7 @@ function parsed(text) {
 }
 
 function codeOf(status) {
-  return { 403: "forbidden", 404: "not_found", 413: "too_large", 507: "storage_full" }[status] ?? "unknown";
+  return { 403: "forbidden", 404: "not_found", 413: "too_large" }[status] ?? "unknown";
 }
 
 /** Seconds named by a Retry-After header: a number, or a date. At least 1, at most 300. */

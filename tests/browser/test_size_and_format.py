@@ -70,6 +70,20 @@ def test_files_wait_while_somebody_chooses_and_one_button_sends_them(
     assert choices(sent) == [{"width": "1280", "format": "webp", "quality": "55"}] * 2
 
 
+def test_who_leaves_the_page_while_files_wait_is_asked_first(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    page = opened(open_page(live_gallery.url))
+    page.set_input_files("#file-input", files("a.jpg"))
+    expect(page.locator(".upload[data-state=chosen]")).to_be_visible()
+    with page.expect_event("dialog") as asked:
+        page.close(run_before_unload=True)
+    assert asked.value.type == "beforeunload"
+    asked.value.dismiss()
+    page.get_by_role("button", name="Upload").click()
+    expect(page.locator(".upload[data-state=ready]")).to_be_visible()
+    with page.expect_event("close"):
+        page.close(run_before_unload=True)
+
+
 def test_files_that_come_while_others_wait_wait_too(live_gallery: LiveGallery, open_page: OpenPage) -> None:
     page = opened(open_page(live_gallery.url))
     page.set_input_files("#file-input", files("a.jpg"))

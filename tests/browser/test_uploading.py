@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from playwright.sync_api import CDPSession, FilePayload, Page, Route, expect
 
 from tests import pictures
 from tests.browser.conftest import OpenPage
-from tests.browser.gallery_server import LiveGallery
+from tests.browser.gallery_server import GalleryServer, LiveGallery
 from tests.browser.page import choose, live
 
 PHOTO = pictures.photo(1000, 750)
@@ -182,6 +183,26 @@ def test_an_upload_waits_as_long_as_the_server_asks_for(live_gallery: LiveGaller
     choose(page, "field.jpg", SMALL)
     expect(page.locator(".upload[data-state=held] .upload-state")).to_contain_text("goes on in a moment")
     expect(page.locator(".upload[data-state=ready]")).to_be_visible()
+
+
+def test_an_upload_that_finds_no_room_is_sent_as_soon_as_there_is(tmp_path: Path, open_page: OpenPage) -> None:
+    server = GalleryServer(tmp_path / "full", environment={"STORAGE_LIMIT_BYTES": str(len(PHOTO) * 3 // 2)})
+    try:
+        server.start()
+        server.add_staff()
+        with closing(server.staff()) as staff:
+            gallery = LiveGallery(server, staff)
+            page = live(open_page(gallery.url, expected=("status of 507",)))
+            page.clock.install()
+            gallery.upload(PHOTO, "in the way.jpg")
+            choose(page, "field.jpg", PHOTO)
+            expect(page.locator(".upload[data-state=held] .upload-state")).to_contain_text("as soon as there is")
+            gallery.remove("in the way.jpg")
+            page.clock.fast_forward(40_000)
+            expect(page.locator(".upload[data-state=ready]")).to_be_visible()
+    finally:
+        server.visitor.close()
+        server.stop()
 
 
 def test_an_upload_survives_a_token_that_is_too_old(live_gallery: LiveGallery, open_page: OpenPage) -> None:

@@ -150,7 +150,9 @@ class Soak:
         self._photograph("end")
         for screen in self._screens:
             self._note(screen.problems())
-        self._until("there are as many sockets as screens", lambda: self._metric("dinding_sockets") == len(self._screens))
+        self._until(
+            "there are as many sockets as screens", lambda: self._metric("dinding_sockets") == len(self._screens)
+        )
 
     def _is_newest(self, screen: Screen) -> bool:
         shown, truth = screen.shown(), self._truth()
