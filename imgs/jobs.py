@@ -27,6 +27,7 @@ from imgs.results import Made
 from imgs.storing import stored
 
 LEASE_SECONDS = 3
+LONGEST_LEASE_SECONDS = 2 * LEASE_SECONDS  # one that ends later is of before a clock was set back
 ATTEMPTS_MAX = 3
 OLDEST_EVERY = 4
 ORIGINAL_MISSING = "original_missing"
@@ -38,7 +39,8 @@ _CLAIM = """
 UPDATE imgs_uploadedimage SET lease_token = %s, lease_until = {lease_end}, attempts = attempts + 1
 WHERE uuid = (
     SELECT uuid FROM imgs_uploadedimage
-    WHERE work <> 'none' AND work IN ({works}) AND attempts < %s AND (lease_until IS NULL OR lease_until < {now})
+    WHERE work <> 'none' AND work IN ({works}) AND attempts < %s
+        AND (lease_until IS NULL OR lease_until < {now} OR lease_until > {too_far})
     ORDER BY created_at {direction} LIMIT 1 {lock}
 )
 RETURNING uuid, gallery_id, original, attempts, work, COALESCE(next_edit, edit)
@@ -47,11 +49,13 @@ _DIALECTS = {
     "postgresql": {
         "now": "STATEMENT_TIMESTAMP()",
         "lease_end": "STATEMENT_TIMESTAMP() + INTERVAL '{seconds} seconds'",
+        "too_far": "STATEMENT_TIMESTAMP() + INTERVAL '{longest} seconds'",
         "lock": "FOR UPDATE SKIP LOCKED",
     },
     "sqlite": {
         "now": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')",
         "lease_end": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW', '+{seconds} seconds')",
+        "too_far": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW', '+{longest} seconds')",
         "lock": "",
     },
 }
@@ -88,7 +92,8 @@ class Job:
 def claim(works: tuple[str, ...] = SEEN_FIRST) -> Job | None:
     """Lease the newest image that is owed one of `works`, every fourth time the oldest; None when there is none."""
     values = {"direction": "ASC" if next(_claims[works]) % OLDEST_EVERY == 0 else "DESC", "works": _quoted(works)}
-    values |= {name: sql.format(seconds=LEASE_SECONDS) for name, sql in _DIALECTS[connection.vendor].items()}
+    seconds = {"seconds": LEASE_SECONDS, "longest": LONGEST_LEASE_SECONDS}
+    values |= {name: sql.format(**seconds) for name, sql in _DIALECTS[connection.vendor].items()}
     token = uuid4()
     lease_token = UploadedImage._meta.get_field("lease_token").get_db_prep_value(token, connection)
     with connection.cursor() as cursor:
@@ -239,7 +244,8 @@ def _finish(job: Job, values: dict[str, Any]) -> UploadedImage:
 
 
 def _claimable() -> QuerySet[UploadedImage]:
-    free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
+    too_far = Now() + timedelta(seconds=LONGEST_LEASE_SECONDS)
+    free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now()) | Q(lease_until__gt=too_far)
     return UploadedImage.objects.filter(free).exclude(work=Work.NONE)
 
 

@@ -79,6 +79,21 @@ def test_it_lets_another_worker_take_over_when_a_lease_runs_out(gallery: Gallery
     assert second.token != first.token
 
 
+def test_it_does_not_wait_for_a_lease_of_before_the_clock_was_set_back(gallery: Gallery) -> None:
+    image = upload(gallery)
+    claim()
+    UploadedImage.objects.filter(pk=image.pk).update(lease_until=Now() + timedelta(hours=2))
+    assert claim().image == image.pk
+
+
+def test_it_gives_up_on_the_last_attempt_of_before_the_clock_was_set_back(gallery: Gallery) -> None:
+    image = upload(gallery)
+    values = {"attempts": jobs.ATTEMPTS_MAX, "lease_until": Now() + timedelta(hours=2)}
+    UploadedImage.objects.filter(pk=image.pk).update(**values)
+    assert jobs.give_up() == 1
+    assert state(image).error_code == jobs.PROCESSING_FAILED
+
+
 def test_it_does_not_let_the_old_holder_finish_renew_fail_or_hand_back(gallery: Gallery, tmp_path: Path) -> None:
     image = upload(gallery)
     old = claim()
