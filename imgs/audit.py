@@ -87,8 +87,8 @@ class Audit:
             self._judge(image, "the original is there again", jobs.retry, "put back into the queue")
         elif image.status == Status.READY and (trouble := _trouble(image.compressed.name, image.compressed_size)):
             self._judge(image, f"the small version {trouble}", jobs.redo, "put back into the queue")
-        elif image.status == Status.READY and (lost := _lost_rendition(image)):
-            self._judge(image, f"the rendition of {lost} pixels is missing", jobs.redo, "put back into the queue")
+        elif image.status == Status.READY and (trouble := _trouble_of_renditions(image)):
+            self._judge(image, trouble, jobs.redo, "put back into the queue")
 
     def _judge(
         self, image: UploadedImage, trouble: str, repair: Callable[[UploadedImage], bool], repaired: str
@@ -186,10 +186,12 @@ def _trouble(name: str, size: int | None) -> str:
     return "" if found == size else f"has {found:,} bytes instead of {size:,}"
 
 
-def _lost_rendition(image: UploadedImage) -> int | None:
-    """The width of a rendition whose file is not there."""
-    missing = (r["width"] for r in image.renditions if not default_storage.exists(r["name"]))
-    return next(missing, None)
+def _trouble_of_renditions(image: UploadedImage) -> str:
+    """What is wrong with the first rendition that something is wrong with, in words; nothing when all are sound."""
+    for rendition in image.renditions:
+        if trouble := _trouble(rendition["name"], rendition["size"]):
+            return f"the rendition of {rendition['width']} pixels {trouble}"
+    return ""
 
 
 def _is_unchanged(image: UploadedImage) -> bool:

@@ -39,7 +39,7 @@ def empty_storage(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[changes.Changes]:
     messages: list[changes.Changes] = []
-    monkeypatch.setattr(notify, "viewers", lambda _gallery_id, message: messages.append(message))
+    monkeypatch.setattr(notify, "viewers", lambda _gallery_id, _epoch, message: messages.append(message))
     return messages
 
 
@@ -117,6 +117,27 @@ def test_it_has_a_lost_small_version_made_again(
     assert run(capsys, "--fix")[1][-1].startswith("1 images and 1 files: 0 problems")
     assert work_off() is not None
     assert (state(image).status, state(image).revision) == (Status.READY, 2)
+    assert run(capsys)[0] == 0
+
+
+@pytest.mark.parametrize(("harm", "trouble"), [(Path.unlink, "is missing"), (cut_short, "has 10 bytes instead of")])
+def test_it_has_a_lost_rendition_made_again(
+    gallery: Gallery, capsys: pytest.CaptureFixture[str], harm: Callable[[Path], None], trouble: str
+) -> None:
+    upload(gallery, picture(700, 500))
+    assert work_off() is not None
+    image = work_off(jobs.SEEN_LATER)
+    assert image is not None
+    harm(MEDIA / image.renditions[-1]["name"])
+    code, lines = run(capsys)
+    width = image.renditions[-1]["width"]
+    assert (code, lines[0].split(" (photo.jpg): ")[1].startswith(f"the rendition of {width} pixels {trouble}")) == (
+        1,
+        True,
+    )
+    assert run(capsys, "--fix")[0] == 0
+    assert work_off() is not None
+    assert work_off(jobs.SEEN_LATER) is not None
     assert run(capsys)[0] == 0
 
 
