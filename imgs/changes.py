@@ -49,19 +49,19 @@ class Snapshot(TypedDict):
     next: int | None
 
 
-def take_number(gallery_id: int) -> int:
-    """The next number of the feed. Locks the gallery until the transaction ends; take it before touching an image.
+def take_number(gallery_id: int) -> tuple[int, str]:
+    """The next number of the feed, and the epoch it counts in.
 
-    Raises Gallery.DoesNotExist.
+    Locks the gallery until the transaction ends; take it before touching an image. Raises Gallery.DoesNotExist.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("a number is taken in the transaction that uses it")
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE imgs_gallery SET head = head + 1 WHERE id = %s RETURNING head", [gallery_id])
+        cursor.execute("UPDATE imgs_gallery SET head = head + 1 WHERE id = %s RETURNING head, epoch", [gallery_id])
         row = cursor.fetchone()
     if row is None:
         raise Gallery.DoesNotExist(f"no gallery {gallery_id}")
-    return int(row[0])
+    return int(row[0]), str(row[1])
 
 
 class Lost(Exception):
@@ -71,17 +71,21 @@ class Lost(Exception):
 def change(rows: QuerySet[UploadedImage], gallery_id: int, **values: Any) -> UploadedImage:
     """Change the one image that `rows` selects and stamp it with the next number. Raises Lost when it selects none."""
     with transaction.atomic():
-        number = take_number(gallery_id)
+        number, _epoch = take_number(gallery_id)
         if not rows.update(seq=number, **values):
             raise Lost
-        return UploadedImage.objects.get(gallery_id=gallery_id, seq=number)
+        return UploadedImage.objects.select_related("gallery").get(gallery_id=gallery_id, seq=number)
 
 
 def announce(image: UploadedImage, compressed: bytes = b"") -> None:
-    """Once the transaction has committed, show viewers the image as it is now, its small version included."""
+    """Once the transaction has committed, show viewers the image as it is now, its small version included.
+
+    Its gallery has the epoch that the number was taken in: after a restore the message means nothing.
+    """
+    gallery, epoch = image.gallery_id, image.gallery.epoch
 
     def send() -> None:
-        notify.viewers(image.gallery_id, dict(_changes(image.seq - 1, image.seq, [image], compressed=compressed)))
+        notify.viewers(gallery, epoch, dict(_changes(image.seq - 1, image.seq, [image], compressed=compressed)))
 
     transaction.on_commit(send, robust=True)
 
@@ -105,8 +109,8 @@ def catch_up(gallery_id: int, after: int, epoch: str) -> tuple[Position, Changes
     if epoch != position["epoch"] or after > head or head - after > REPLAY_MAX:
         return position, None
     missed = since(gallery_id, after, head)
-    floor = position_of(gallery_id)["floor"]  # now: tombstones may have been dropped before the rows were read
-    return position, missed if floor <= after else None
+    now = position_of(gallery_id)  # a restore, or dropped tombstones, may have come before the rows were read
+    return position, missed if now["epoch"] == epoch and now["floor"] <= after else None
 
 
 def replayable(gallery_id: int) -> tuple[Position, Changes]:
@@ -114,8 +118,8 @@ def replayable(gallery_id: int) -> tuple[Position, Changes]:
     position = position_of(gallery_id)
     start = max(position["floor"], position["head"] - REPLAY_MAX)
     known = since(gallery_id, start, position["head"], REPLAY_MAX)
-    floor = position_of(gallery_id)["floor"]  # once more: tombstones may have been dropped before the rows were read
-    return position, {**known, "from": max(start, floor), "more": False}
+    now = position_of(gallery_id)  # a restore, or dropped tombstones, may have come before the rows were read
+    return {**position, "epoch": now["epoch"]}, {**known, "from": max(start, now["floor"]), "more": False}
 
 
 def since(gallery_id: int, after: int, head: int, limit: int = PAGE_MAX) -> Changes:

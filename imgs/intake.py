@@ -134,7 +134,7 @@ def _keep(file: UploadedFile, header: Header, **values: Any) -> UploadedImage:
 @transaction.atomic
 def _queue(*, gallery: Gallery, owner: str, sha256: str, edit: dict[str, Any], **values: Any) -> UploadedImage:
     """Insert the row, unless the same picture came in since it was looked for: the number taken locks the gallery."""
-    number = changes.take_number(gallery.pk)
+    number, gallery.epoch = changes.take_number(gallery.pk)
     if known := _same_picture(gallery, owner, sha256, edit):
         raise _WasThere(known)
     image = UploadedImage.objects.create(

@@ -105,9 +105,10 @@ def workers() -> None:
     outbox.put(Departure({"type": "compress.hint"}, channel=COMPRESS_CHANNEL))
 
 
-def viewers(gallery_id: int, changes: dict[str, Any]) -> None:
-    """Send `changes`, the message of CONTRACT, to the hubs of a gallery."""
-    outbox.put(Departure({"type": "gallery.changes", "changes": changes}, group=group_of(gallery_id)))
+def viewers(gallery_id: int, epoch: str, changes: dict[str, Any]) -> None:
+    """Send `changes`, the message of CONTRACT, to the hubs of a gallery, with the epoch that its numbers count in."""
+    message = {"type": "gallery.changes", "epoch": epoch, "changes": changes}
+    outbox.put(Departure(message, group=group_of(gallery_id)))
 
 
 def presence(gallery_id: int, process: str, viewers: int) -> None:

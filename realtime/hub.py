@@ -47,7 +47,7 @@ class Hub:
         self.running = True
         self.loop = asyncio.get_running_loop()
         self._audience = Audience(self._heartbeat)
-        self._held: dict[int, Changes] = {}
+        self._held: dict[tuple[str, int], Changes] = {}
         self._outgoing = Outgoing(self._audience.post, lambda: self._audience.is_behind)
         self._replay = Replay(self.cursor)
         self._gap: asyncio.TimerHandle | None = None
@@ -79,6 +79,7 @@ class Hub:
             self.stop()
             raise
         self._begin_at(position)
+        self._close_gap()  # what came since it subscribed
         self._tasks += [asyncio.create_task(part()) for part in (self._watch, self._beat, self._audience.run)]
 
     def stop(self) -> None:
@@ -158,28 +159,35 @@ class Hub:
 
     def _receive(self, message: dict[str, Any]) -> None:
         match message:
-            case {"type": "gallery.changes", "changes": dict() as found}:
-                self.offer(found)  # type: ignore[arg-type]  # it was made by imgs.changes
+            case {"type": "gallery.changes", "epoch": str() as epoch, "changes": dict() as found}:
+                self.offer(epoch, found)  # type: ignore[arg-type]  # it was made by imgs.changes
             case {"type": "gallery.presence", "process": str() as process, "viewers": int() as viewers}:
                 self._elsewhere[process] = (viewers, time.monotonic())
 
-    def offer(self, offered: Changes) -> None:
-        """Relay changes when they are next, hold them after a gap, ignore what is already known."""
-        if offered["to"] <= self.cursor:
+    def offer(self, epoch: str, offered: Changes) -> None:
+        """Relay changes when they are next, hold them after a gap, ignore what is already known or of another epoch.
+
+        A message of before a restore may come late; one of after it is missing until the next look.
+        """
+        if offered["to"] <= self.cursor or (self.epoch and epoch != self.epoch):
             return
-        if offered["from"] > self.cursor:
+        if offered["from"] > self.cursor or not self.epoch:
             if len(self._held) < HELD_MAX:
-                self._held[offered["from"]] = offered
+                self._held[epoch, offered["from"]] = offered
             if self.epoch:  # else the head is being read this moment
                 self._gap = self._gap or self.loop.call_later(GAP_SECONDS, self._close_gap)
             return
         self._relay(offered)
-        while held := self._held.pop(self.cursor, None):
+        while held := self._held.pop((epoch, self.cursor), None):
             self._relay(held)
 
     def _close_gap(self) -> None:
         self._gap = None
-        self._held = {start: held for start, held in self._held.items() if held["to"] > self.cursor}
+        self._held = {
+            (epoch, start): held
+            for (epoch, start), held in self._held.items()
+            if epoch == self.epoch and held["to"] > self.cursor
+        }
         if self._held:
             self._gap_fill = asyncio.create_task(self._fill_gap())
 
@@ -202,7 +210,7 @@ class Hub:
             if missed is None or epoch != self.epoch:
                 return False  # the next look tells why
             more = missed["more"]
-            self.offer({**missed, "more": False})  # the hub goes on by itself; its sockets need not ask
+            self.offer(epoch, {**missed, "more": False})  # the hub goes on by itself; its sockets need not ask
         return True
 
     async def _read_replayable(self) -> None:
@@ -212,7 +220,7 @@ class Hub:
         cursor, epoch = self.cursor, self.epoch
         position, known = await in_database(changes.replayable, self.gallery_id)
         if position["epoch"] == epoch == self.epoch and cursor <= position["head"]:
-            self.offer(self._replay.complete(known))
+            self.offer(epoch, self._replay.complete(known))
         else:
             await self._look()
 

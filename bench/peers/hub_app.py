@@ -22,22 +22,22 @@ NAME = "A picture whose name is as long as it takes for a change of 900 bytes"
 shown: list[tuple[int, UUID]] = []
 
 
-def change_an_image() -> tuple[int, Changes]:
-    """Give an image the next number. Returns its gallery and the change as viewers are told it."""
+def change_an_image() -> tuple[int, str, Changes]:
+    """Give an image the next number. Returns its gallery, the epoch and the change as viewers are told it."""
     if not shown:
         shown.append(insert_an_image())
     gallery, image = shown[0]
     with transaction.atomic():
-        number = changes.take_number(gallery)
+        number, epoch = changes.take_number(gallery)
         UploadedImage.objects.filter(pk=image).update(seq=number)
-    return gallery, changes.since(gallery, number - 1, number)
+    return gallery, epoch, changes.since(gallery, number - 1, number)
 
 
 @transaction.atomic
 def insert_an_image() -> tuple[int, UUID]:
     """A ready image without files; its gallery and its id."""
     gallery = Gallery.objects.get(slug="main").pk
-    number = changes.take_number(gallery)
+    number, _epoch = changes.take_number(gallery)
     image = UploadedImage.objects.create(
         gallery_id=gallery,
         position=number,
@@ -62,9 +62,9 @@ def insert_an_image() -> tuple[int, UUID]:
 
 async def broadcast() -> tuple[int, float]:
     """Change an image and tell all viewers."""
-    gallery, changed = await in_database(change_an_image)
+    gallery, epoch, changed = await in_database(change_an_image)
     moment = time.monotonic()
-    notify.viewers(gallery, dict(changed))
+    notify.viewers(gallery, epoch, dict(changed))
     return changed["to"], moment
 
 

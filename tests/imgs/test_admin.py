@@ -22,7 +22,7 @@ def staff(client: Client, gallery: Gallery) -> Client:
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[changes.Changes]:
     messages: list[changes.Changes] = []
-    monkeypatch.setattr(notify, "viewers", lambda _gallery_id, message: messages.append(message))
+    monkeypatch.setattr(notify, "viewers", lambda _gallery_id, _epoch, message: messages.append(message))
     return messages
 
 

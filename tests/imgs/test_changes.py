@@ -53,7 +53,7 @@ def catch_up(gallery: Gallery, after: int, limit: int = changes.PAGE_MAX) -> cha
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[changes.Changes]:
     """Every message that leaves for viewers."""
     messages: list[changes.Changes] = []
-    monkeypatch.setattr(notify, "viewers", lambda _gallery_id, message: messages.append(message))
+    monkeypatch.setattr(notify, "viewers", lambda _gallery_id, _epoch, message: messages.append(message))
     return messages
 
 

@@ -124,7 +124,7 @@ def test_it_keeps_the_keys_of_different_visitors_apart(client: Client) -> None:
 def test_it_leaves_neither_row_nor_file_when_the_transaction_fails(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_gallery_id: int) -> int:
+    def fail(_gallery_id: int) -> tuple[int, str]:
         raise DatabaseError("gone")
 
     monkeypatch.setattr(changes, "take_number", fail)

@@ -140,13 +140,14 @@ async def test_it_sends_changes_in_order_and_once_when_messages_are_doubled_and_
         await socket.receive()
         hub = hubs._hubs["main"]
         held: list[Any] = []
-        original, hub.offer = hub.offer, held.append  # type: ignore[method-assign]
+        original = hub.offer
+        hub.offer = lambda *offered: held.append(offered)  # type: ignore[method-assign]
         for _ in range(4):
             await later(upload, gallery)
         while len(held) < 4:
             await asyncio.sleep(0.01)
         for index in (2, 1, 1, 0, 3, 0):
-            original(held[index])
+            original(*held[index])
         reached = 0
         while reached < 4:
             message = await socket.receive()
@@ -174,6 +175,33 @@ async def test_it_tells_everybody_to_reset_when_the_feed_has_gone_back(gallery: 
         await socket.receive()
         await later(lambda: Gallery.objects.update(head=0, epoch="restored"))
         assert await socket.receive(3) == {"type": "reset", "head": 0, "epoch": "restored"}
+
+
+async def test_it_shows_nothing_of_a_message_of_before_a_restore_that_comes_after_it(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late: list[notify.Departure] = []
+    await later(upload, gallery)
+    async with connected() as socket:
+        assert (await socket.receive())["head"] == 1
+        with monkeypatch.context() as slow:
+            slow.setattr(notify.outbox, "put", late.append)
+            lost = await later(upload, gallery)
+        assert (await socket.receive(3))["to"] == 2
+
+        def restore() -> None:
+            lost.delete()
+            Gallery.objects.update(head=1, epoch="restored")
+
+        await later(restore)
+        assert (await socket.receive(3))["type"] == "reset"
+        for departure in late:
+            notify.outbox.put(departure)
+        kept = [await later(upload, gallery) for _ in range(2)]
+        seen: list[str] = []
+        while len(seen) < 2:
+            seen += [card["id"] for card in (await socket.receive(3))["cards"]]
+        assert seen == [str(image.pk) for image in kept]
 
 
 async def test_it_gives_the_feed_a_new_epoch_when_it_has_gone_back_while_running(gallery: Gallery) -> None:
