@@ -87,11 +87,14 @@ def examine(file: UploadedFile) -> Header:
 
 def check_room(size: int) -> None:
     """Raise the problem storage_full when `size` more bytes do not fit on the disk or under STORAGE_LIMIT_BYTES."""
-    if not disk_has_room(size):
+    if not disk_has_room(size) or not limit_has_room(size):
         raise problems.storage_full()
+
+
+def limit_has_room(size: int) -> bool:
+    """Whether STORAGE_LIMIT_BYTES has room for `size` bytes more. Asks the database when there is a limit."""
     limit = settings.STORAGE_LIMIT_BYTES
-    if limit and stored_bytes() + size > limit:
-        raise problems.storage_full()
+    return not limit or stored_bytes() + size <= limit
 
 
 def disk_has_room(size: int) -> bool:

@@ -18,7 +18,16 @@ from twisted.web.http import RESPONSES
 from imgs import problems
 from imgs.disk import is_full
 
-from .upload_cap import DISCARD_BYTES, DISCARD_SECONDS, SMALL_BODY_BYTES, WHOLE_BODY, objection, refusal, too_large
+from .upload_cap import (
+    DISCARD_BYTES,
+    DISCARD_SECONDS,
+    SMALL_BODY_BYTES,
+    WHOLE_BODY,
+    is_over_limit,
+    objection,
+    refusal,
+    too_large,
+)
 
 CHUNK_BYTES = 64 * 1024
 READ_BYTES = 256 * 1024  # at once from the network, for a large body: a quarter less work than Twisted's 64 KB
@@ -55,6 +64,7 @@ class CappedRequest(WebRequest):  # type: ignore[misc]  # Daphne has no types
         self.asked_path = ""
         self.room = asyncio.Event()
         self.cut: Any = None  # the call that ends a refused request
+        self.look: asyncio.Task[None] | None = None
 
     @property
     def refused(self) -> bool:
@@ -75,7 +85,14 @@ class CappedRequest(WebRequest):  # type: ignore[misc]  # Daphne has no types
             return
         if length is None or length > SMALL_BODY_BYTES:
             self.channel.transport.bufferSize = READ_BYTES
+            self.look = asyncio.ensure_future(self.look_for_room(length))
         self.attempt(super().gotLength, length)
+
+    async def look_for_room(self, length: int | None) -> None:
+        """Refuse, while it arrives, a body that the limit on storage has no room for."""
+        is_over = await is_over_limit(length, self.left)
+        if is_over and self.channel and self.is_arriving and not self.refused:
+            self.refuse(problems.storage_full)
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
         """Keep a piece of the body while the cap and the disk allow it."""

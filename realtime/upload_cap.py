@@ -13,11 +13,14 @@ from typing import Any
 
 from asgiref.typing import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 from django.conf import settings
+from django.db import DatabaseError
 from django.http import HttpRequest, parse_cookie
 from django.utils import translation
 
 from imgs import problems
-from imgs.intake import disk_has_room
+from imgs.intake import disk_has_room, limit_has_room
+
+from .threads import in_database
 
 WHOLE_BODY = "dinding.body"  # scope["extensions"]: the body as a binary file; whoever takes it out closes it
 SMALL_BODY_BYTES = 100_000  # held in memory: always let through, so that staff can log in and tidy up a full disk
@@ -55,6 +58,18 @@ def objection(length: int | None, max_bytes: int) -> Callable[[], problems.Probl
     if (length is None or length > SMALL_BODY_BYTES) and not disk_has_room(max_bytes if length is None else length):
         return problems.storage_full
     return None
+
+
+async def is_over_limit(length: int | None, max_bytes: int) -> bool:
+    """Whether a body of the declared `length` holds a file that STORAGE_LIMIT_BYTES has no room for."""
+    wrapping = settings.UPLOAD_BODY_MAX_BYTES - settings.UPLOAD_MAX_BYTES
+    size = (max_bytes if length is None else length) - wrapping
+    if not settings.STORAGE_LIMIT_BYTES or size <= 0:
+        return False
+    try:
+        return not await in_database(limit_has_room, size)
+    except DatabaseError:
+        return False  # whoever takes the picture in meets it, too, and names it
 
 
 def refusal(problem: Callable[[], problems.Problem], headers: Headers, **facts: Any) -> Refusal:
@@ -112,6 +127,8 @@ class Measured:
         has_body = length is not None or any(name == b"transfer-encoding" for name, _value in self.scope["headers"])
         if has_body and (problem := objection(length, self.cap.max_bytes)):
             await self.refuse(problem, more_body=True)
+        elif has_body and await is_over_limit(length, self.cap.max_bytes):
+            await self.refuse(problems.storage_full, more_body=True)
         else:
             await self.cap.application(self.scope, self.receive, self.send)
 

@@ -1,10 +1,12 @@
 """A full disk refuses uploads, keeps what was accepted, lets people remove, and is over as soon as there is room."""
 
 import asyncio
+import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from uuid import UUID
 
@@ -192,3 +194,30 @@ def log_in(server: GalleryServer) -> None:
 def attempt(shown: LiveGallery) -> httpx.Response:
     """Upload a picture that may be refused."""
     return post(shown.server.visitor, "/upload/", {"gallery": shown.slug}, {"image": ("more.jpg", picture(200))})
+
+
+def test_a_body_that_the_limit_has_no_room_for_is_refused_while_it_arrives(tmp_path: Path) -> None:
+    server = GalleryServer(tmp_path / "data", environment={"STORAGE_LIMIT_BYTES": "150000"})
+    try:
+        server.start()
+        server.add_staff()
+        with closing(server.staff()) as staff:
+            gallery = LiveGallery(server, staff)
+            gallery.upload(picture() + bytes(90_000), "in the way.jpg")
+            status, code = answer_to_half(server, 2 * MEGABYTE)
+            assert (status, code) == (507, "storage_full")
+            gallery.remove("in the way.jpg")
+            assert gallery.upload(picture() + bytes(120_000))["status"] == "queued"
+    finally:
+        server.visitor.close()
+        server.stop()
+
+
+def answer_to_half(server: GalleryServer, size: int) -> tuple[int, str]:
+    """Status and code of the answer to an upload of `size` bytes, of which only half are sent."""
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.putrequest("POST", "/upload/")
+    connection.putheader("Content-Length", str(size))
+    connection.endheaders(bytes(size // 2))
+    with closing(connection), closing(connection.getresponse()) as response:
+        return response.status, json.loads(response.read())["code"]
