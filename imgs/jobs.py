@@ -118,13 +118,13 @@ def hand_back(job: Job) -> None:
         notify.workers()
 
 
-def retry_later(job: Job) -> None:
+def retry_later(job: Job, code: str = PROCESSING_FAILED) -> None:
     """An attempt failed for a reason that may pass: the lease runs out by itself, and another worker tries.
 
-    After the last attempt the image fails.
+    After the last attempt the image fails with `code`.
     """
     if job.attempt >= ATTEMPTS_MAX:
-        fail(job, PROCESSING_FAILED)
+        fail(job, code)
 
 
 def finish(job: Job, made: Made) -> bool:

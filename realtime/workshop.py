@@ -27,7 +27,7 @@ from realtime.threads import in_database
 
 RENEW_SECONDS = jobs.LEASE_SECONDS / 3
 NICENESS = 10
-FULL_DISK_SECONDS = 2.0  # without claiming, after the disk had no room; the next attempt tells whether it has
+AWAY_SECONDS = 2.0  # without claiming, after the disk had no room or was not there; the next attempt tells
 
 T = TypeVar("T")
 
@@ -62,7 +62,8 @@ class Workshop:
         self._claiming = asyncio.Lock()
         self._database = Outage(log, "the database")
         self._room = Outage(log, "room on the disk")
-        self._no_room_until = 0.0  # by time.monotonic()
+        self._storage = Outage(log, "the storage of pictures")
+        self._claim_after = 0.0  # by time.monotonic()
         self._owed: set[Job] = set()  # to be handed back as soon as the database has room for that
         self._open = True
 
@@ -87,7 +88,7 @@ class Workshop:
             (self._room if is_full(error) else self._database).noticed(error)
 
     def _may_claim(self, lane: Lane) -> bool:
-        return self._open and len(lane.running) < lane.children and time.monotonic() > self._no_room_until
+        return self._open and len(lane.running) < lane.children and time.monotonic() > self._claim_after
 
     def start(self) -> None:
         """Start the children."""
@@ -121,6 +122,7 @@ class Workshop:
         try:
             await self._do(lane.sandbox, job)
             self._room.over()
+            self._storage.over()
         except asyncio.CancelledError:
             await asyncio.shield(in_database(jobs.hand_back, job))
             raise
@@ -155,20 +157,30 @@ class Workshop:
             work.cancel()
 
     async def _end_attempt(self, job: Job, error: Exception) -> None:
-        """Count the attempt against the picture, unless the disk had no room or the database did not do its part."""
-        if is_full(error) or isinstance(error, (OperationalError, InterfaceError)):
-            if is_full(error):
-                self._room.noticed(error)
-                self._no_room_until = time.monotonic() + FULL_DISK_SECONDS
-            else:
-                self._database.noticed(error)
+        """Count the attempt against the picture, unless something underneath was away."""
+        if outage := await self._outage_behind(error, job):
+            outage.noticed(error)
+            if outage is not self._database:
+                self._claim_after = time.monotonic() + AWAY_SECONDS
             self._owed.add(job)
             with suppress(DatabaseError):  # else at the next tick
                 await self.hand_back_owed()
             return
         log.warning("an attempt failed", extra={"image": str(job.image), "error": f"{type(error).__name__}: {error}"})
+        is_lost = isinstance(error, FileNotFoundError) and not await asyncio.to_thread(job.source.exists)
+        code = jobs.ORIGINAL_MISSING if is_lost else jobs.PROCESSING_FAILED
         with suppress(DatabaseError):  # else the lease runs out, and the next claim or give_up ends the job
-            await in_database(jobs.retry_later, job)
+            await in_database(jobs.retry_later, job, code)
+
+    async def _outage_behind(self, error: Exception, job: Job) -> Outage | None:
+        """What was away when an attempt failed; None when nothing was."""
+        if is_full(error):
+            return self._room
+        if isinstance(error, (OperationalError, InterfaceError)):
+            return self._database
+        if isinstance(error, OSError) and not await asyncio.to_thread(job.source.parent.is_dir):
+            return self._storage
+        return None
 
     def _look_again(self) -> None:
         if self._open:

@@ -143,6 +143,36 @@ async def test_it_survives_an_error_that_nobody_thought_of(gallery: Gallery, mon
     assert (await ended(await add(gallery))).status == "ready"
 
 
+async def test_it_does_not_blame_pictures_for_a_storage_that_is_not_there(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("realtime.workshop.AWAY_SECONDS", 0.05)
+    images = [await add(gallery) for _ in range(3)]
+    originals = Path(django_settings.MEDIA_ROOT) / "originals"
+    away = originals.rename(originals.with_name("unmounted"))
+    worker = CompressionWorker()
+    await worker.start()
+    try:
+        await asyncio.sleep(2)
+        assert "the storage of pictures is away (FileNotFoundError); going on without it" in caplog.messages
+        away.rename(originals)
+        assert [(await ended(image)).status for image in images] == ["ready"] * 3
+    finally:
+        await worker.stop(1)
+
+
+async def test_it_says_so_when_the_original_is_not_there(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "ATTEMPTS_MAX", 1)
+    image = await add(gallery)
+    Path(image.original.path).unlink()
+    worker = CompressionWorker()
+    await worker.start()
+    try:
+        assert (await ended(image)).error_code == jobs.ORIGINAL_MISSING
+    finally:
+        await worker.stop(1)
+
+
 @pytest.mark.usefixtures("worker")
 async def test_it_survives_a_database_that_is_away_for_a_claim(
     gallery: Gallery, monkeypatch: pytest.MonkeyPatch

@@ -92,7 +92,7 @@ async def test_it_keeps_accepted_pictures_in_the_queue_until_the_disk_has_room_f
     handed_back: list[UUID] = []
     hand_back = jobs.hand_back
     monkeypatch.setattr(jobs, "hand_back", lambda job: (handed_back.append(job.image), hand_back(job)))
-    monkeypatch.setattr("realtime.workshop.FULL_DISK_SECONDS", 0.1)
+    monkeypatch.setattr("realtime.workshop.AWAY_SECONDS", 0.1)
     caplog.set_level(logging.INFO)
     worker = CompressionWorker()
     with small_disk(folder, "64k") as disk:
