@@ -152,7 +152,7 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
 # Files
 MEDIA_ROOT = DATA_DIR / "media"
 FILE_UPLOAD_TEMP_DIR = folder(DATA_DIR / "media" / "tmp")  # beside the media, so that storing is a rename
-FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["imgs.incoming.IncomingFileHandler"]
 FILE_UPLOAD_PERMISSIONS = 0o644
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"

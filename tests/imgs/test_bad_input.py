@@ -135,6 +135,14 @@ def test_it_keeps_of_a_hostile_name_only_what_is_text(client: Client, sent: byte
     assert response.json()["image"]["original_name"] == kept
 
 
+@pytest.mark.parametrize("address", ["/upload/", "/api/v1/galleries/main/images"])
+@pytest.mark.parametrize("extension", ["j" * 4000, "j" * 240, "写真" * 50], ids=["endless", "long", "in Japanese"])
+def test_it_refuses_a_name_with_a_long_extension(client: Client, address: str, extension: str) -> None:
+    response = client.post(address, **form(f"a.{extension}".encode()))
+    assert (response.status_code, response.json()["code"]) == (415, "unsupported_type")
+    assert UploadedImage.objects.count() == 0
+
+
 @pytest.mark.parametrize("letter", ["a", "é", "図"])
 def test_it_shortens_a_name_of_4000_letters(client: Client, letter: str) -> None:
     response = client.post("/upload/", **form((letter * 4000 + ".jpg").encode()))
