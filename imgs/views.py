@@ -107,9 +107,9 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500: an error nobody thought of, which stands in the log with its trace."""
+    """Django's handler500: a full disk, or an error nobody thought of, which Django logs with its trace."""
     full = is_full(sys.exc_info()[1])
-    answer = refuse(request, problems.storage_full() if full else problems.unavailable())
+    answer = refuse(request, problems.storage_full()) if full else problems.unavailable().response()
     return answer if wants_problem(request) else default_server_error(request)
 
 
