@@ -5,7 +5,6 @@ from typing import Any
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
 from django.conf import settings
 from django.urls import path, re_path
 
@@ -14,6 +13,7 @@ from realtime import delivery, probes
 from realtime.audience import NO_SUCH_GALLERY
 from realtime.consumers import GalleryConsumer
 from realtime.handler import BoundedHandler
+from realtime.origin import OriginCheck
 from realtime.upload_cap import UploadCap
 
 pages = BoundedHandler()
@@ -40,7 +40,7 @@ websockets = URLRouter([path("ws/gallery/<slug:slug>/", GalleryConsumer.as_asgi(
 protocols = ProtocolTypeRouter(
     {
         "http": UploadCap(http, settings.UPLOAD_BODY_MAX_BYTES),
-        "websocket": AllowedHostsOriginValidator(websockets),
+        "websocket": OriginCheck(websockets, settings.ALLOWED_HOSTS),
     }
 )
 

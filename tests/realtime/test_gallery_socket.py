@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -16,6 +17,7 @@ from django.db.models import F
 
 from imgs import changes, epochs, notify, removal
 from imgs.models import Gallery
+from project.logs import LineFormatter
 from realtime.hubs import hubs
 from tests.factories import upload, work_off
 from tests.realtime.sockets import Socket, connected
@@ -370,10 +372,19 @@ async def test_it_closes_with_1009_after_a_frame_over_64_kb() -> None:
         assert await socket.receive() == {"closed": 1009}
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", None])
-async def test_it_turns_away_a_foreign_origin(origin: str | None) -> None:
-    accepted, _code = await Socket("/ws/gallery/main/", origin).communicator.connect(5)
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", None, "http://[", "http://a\n" + "b" * 5000])
+async def test_it_turns_away_a_foreign_origin_and_notes_it_in_one_line(
+    origin: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        accepted, _code = await Socket("/ws/gallery/main/", origin).communicator.connect(5)
     assert accepted is False
+    (record,) = caplog.records
+    line = LineFormatter().format(record)
+    assert (record.levelname, len(line.splitlines())) == ("WARNING", 1)
+    assert "refused code='foreign_origin' path='/ws/gallery/main/' address=" in line
+    assert f" origin={(origin or '')[:20]!r}"[:-1] in line
+    assert len(line) < 300
 
 
 @pytest.mark.parametrize("address", ["/ws/gallery/nowhere/", "/ws/", "/ws/gallery/%00/", "/elsewhere"])
