@@ -148,7 +148,8 @@ def upload_image(
     request: HttpRequest, slug: str, image: File[UploadedFile | None] = None, fields: Form[UploadFields | None] = None
 ) -> Any:
     """Upload one picture. From a browser (a request with an Origin) the CSRF token is required."""
-    _check_csrf(request)
+    if refusal := _csrf_refusal(request):
+        return refusal
     return Status(202, views.receive(request, slug))
 
 
@@ -158,7 +159,8 @@ EDIT_PROBLEMS = dict.fromkeys((403, 404, 409, 422, 503), ProblemDocument)
 @api.post("/galleries/{slug}/images/{image_id}/edits", response={202: Edited, **EDIT_PROBLEMS})
 def edit_image(request: HttpRequest, slug: str, image_id: UUID, edit: Edit) -> Any:
     """Have the shown version made anew. The old one stays until a change brings the next revision."""
-    _check_csrf(request)
+    if refusal := _csrf_refusal(request):
+        return refusal
     image = UploadedImage.objects.filter(pk=image_id, gallery__slug=slug, status=UploadedImage.Status.READY).first()
     if image is None:
         raise problems.not_found()
@@ -179,9 +181,9 @@ def _options(image: UploadedImage, edit: Edit) -> Options:
     return image.options.changed(chosen | {"crop": crop, "flip": edit.flip, "rotation": edit.rotation})
 
 
-def _check_csrf(request: HttpRequest) -> None:
-    if "Origin" in request.headers and check_csrf(request):
-        raise problems.csrf_failed()
+def _csrf_refusal(request: HttpRequest) -> HttpResponse | None:
+    """The answer to a page that may not ask this, which is in the log by then; None to one that may."""
+    return check_csrf(request) if "Origin" in request.headers else None
 
 
 @api.exception_handler(problems.Problem)

@@ -1,7 +1,9 @@
 """The REST API: snapshot pages, uploads, and documentation that is true."""
 
+import logging
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -73,6 +75,17 @@ def test_it_asks_a_browser_for_the_csrf_token() -> None:
     origin = "http://testserver"
     assert post(client, Origin=origin).json()["code"] == "csrf_failed"
     assert post(client, Origin=origin, **{"X-CSRFToken": client.cookies["csrftoken"].value}).status_code == 202
+
+
+@pytest.mark.usefixtures("gallery")
+@pytest.mark.parametrize("address", [IMAGES, f"{IMAGES}/{uuid4()}/edits"])
+def test_it_notes_a_missing_csrf_token_in_one_line(address: str, caplog: pytest.LogCaptureFixture) -> None:
+    client = Client(enforce_csrf_checks=True)
+    with caplog.at_level(logging.INFO):
+        response = client.post(address, {"revision": 1}, "application/json", headers={"Origin": "http://testserver"})
+    assert (response.status_code, response["Content-Type"]) == (403, "application/problem+json")
+    assert response.json()["code"] == "csrf_failed"
+    assert [(record.getMessage(), record.__dict__["code"]) for record in caplog.records] == [("refused", "csrf_failed")]
 
 
 @pytest.mark.usefixtures("gallery")
