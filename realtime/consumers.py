@@ -43,6 +43,7 @@ class GalleryConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no t
         super().__init__()
         self.hub: Hub | None = None
         self.bad_messages = 0
+        self.is_noted = False
         self.signs: deque[float] = deque(maxlen=SIGNS_PER_SECOND)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -125,10 +126,22 @@ class GalleryConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no t
         self.bad_messages += 1
         if self.bad_messages > BAD_MESSAGES_MAX:
             return  # it is being closed
+        self._note_bad_message()
         await self._error(protocol.BAD_MESSAGE)
         if self.bad_messages == BAD_MESSAGES_MAX:
-            log.warning("closed a socket that sent garbage", extra={"address": (self.scope.get("client") or [""])[0]})
+            log.warning("closed a socket that sent garbage", extra={"address": self._address})
             await self.close(POLICY_VIOLATION)
+
+    def _note_bad_message(self) -> None:
+        """One line in the log for the first of a socket; a flood must not fill it."""
+        if not self.is_noted:
+            facts = {"code": protocol.BAD_MESSAGE, "path": self.scope["path"], "address": self._address}
+            log.warning("refused", extra=facts)
+        self.is_noted = True
+
+    @property
+    def _address(self) -> str:
+        return str((self.scope.get("client") or [""])[0])
 
     async def _error(self, code: str) -> None:
         with translation.override(language_of(self.scope["headers"])):

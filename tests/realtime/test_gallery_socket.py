@@ -365,6 +365,20 @@ async def test_it_forgives_bad_messages_when_a_good_one_comes_between(gallery: G
             assert (await socket.receive())["type"] == "changes"
 
 
+async def test_it_notes_the_first_bad_message_of_a_socket_and_no_more(
+    gallery: Gallery, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connected() as socket:
+        await socket.receive()
+        for _ in range(3):
+            await socket.send("?")
+            assert (await socket.receive())["type"] == "error"
+            await socket.send({"type": "resume", "after": 0, "epoch": gallery.epoch})
+            assert (await socket.receive())["type"] == "changes"
+    (line,) = [LineFormatter().format(record) for record in caplog.records]
+    assert "WARNING realtime.consumers: refused code='bad_message' path='/ws/gallery/main/' address=" in line
+
+
 async def test_it_closes_with_1009_after_a_frame_over_64_kb() -> None:
     async with connected() as socket:
         await socket.receive()
