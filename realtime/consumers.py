@@ -98,9 +98,7 @@ class GalleryConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no t
     def _cursor(self) -> tuple[int | None, str | None]:
         """`after` and `epoch` of the address; no number there means no catch-up."""
         query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
-        after = query.get("after", [""])[0]
-        known = after.isascii() and after.isdecimal() and len(after) < 19
-        return (int(after) if known else None), query.get("epoch", [None])[0]
+        return _number(query.get("after", [""])[0]), query.get("epoch", [None])[0]
 
     async def _guarded(self, answer: Any) -> None:
         """Await an answer; when the database is away, close the socket: the browser comes back by itself."""
@@ -150,6 +148,15 @@ class GalleryConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no t
                 protocol.RATE_LIMITED: _("Too many requests at once; try again in a second."),
             }
         await send_text(self, protocol.Error(code=code, detail=details[code]).text())
+
+
+def _number(text: str) -> int | None:
+    """A whole number, or None. The first 19 digits of a longer one are as far off any feed as all of them."""
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdecimal()):
+        return None
+    number = int(digits.lstrip("0")[:19] or "0")
+    return number if digits == text else -number
 
 
 class CompressionConsumer(AsyncConsumer):  # type: ignore[misc]

@@ -90,12 +90,39 @@ async def test_it_catches_up_from_the_number_in_the_address(gallery: Gallery) ->
         assert [card["seq"] for card in missed["cards"]] == [2, 3]
 
 
-@pytest.mark.parametrize("query", ["after=5&epoch={epoch}", "after=1&epoch=another"])
-async def test_it_resets_a_client_that_is_ahead_or_from_another_epoch(gallery: Gallery, query: str) -> None:
+@pytest.mark.parametrize(
+    "query",
+    [
+        "after=5&epoch={epoch}",
+        "after=1&epoch=another",
+        "after=1000000000000000000&epoch={epoch}",
+        f"after={2**63}&epoch={{epoch}}",
+        pytest.param(f"after={'9' * 5000}&epoch={{epoch}}", id="endless"),
+        "after=-1&epoch={epoch}",
+        pytest.param(f"after=-{'9' * 5000}&epoch={{epoch}}", id="endless below zero"),
+    ],
+)
+async def test_it_resets_a_client_that_is_ahead_or_behind_or_from_another_epoch(gallery: Gallery, query: str) -> None:
     await later(upload, gallery)
     async with connected(f"/ws/gallery/main/?{query.format(epoch=gallery.epoch)}") as socket:
         await socket.receive()
         assert await socket.receive() == {"type": "reset", "head": 1, "epoch": gallery.epoch}
+
+
+@pytest.mark.parametrize("after", ["1", "01", "0" * 5000 + "1"], ids=["plain", "padded", "padded without end"])
+async def test_it_reads_a_cursor_with_zeros_before_it(gallery: Gallery, after: str) -> None:
+    await later(upload, gallery)
+    async with connected(f"/ws/gallery/main/?after={after}&epoch={gallery.epoch}") as socket:
+        await socket.receive()
+        answer = await socket.receive()
+        assert (answer["type"], answer["from"], answer["to"]) == ("changes", 1, 1)
+
+
+@pytest.mark.parametrize("after", ["", "-", "--1", "1.5", "x", "1_0", "\u0661", "%C2%B2"])
+async def test_it_greets_alone_whoever_names_no_cursor(gallery: Gallery, after: str) -> None:
+    async with connected(f"/ws/gallery/main/?after={after}&epoch={gallery.epoch}") as socket:
+        assert (await socket.receive())["type"] == "hello"
+        assert await socket.is_silent()
 
 
 async def test_it_resets_a_client_more_than_1000_changes_behind(gallery: Gallery) -> None:
