@@ -75,7 +75,7 @@ class Resume(Message):
     """Send what changed after number `after` of `epoch`."""
 
     type: Literal["resume"]
-    after: Annotated[int, Field(ge=0, le=2**63 - 1)]
+    after: Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
     epoch: Annotated[str, Field(max_length=64)]
 
 
