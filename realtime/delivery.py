@@ -81,7 +81,7 @@ async def _answer(scope: HTTPScope, send: ASGISendCallable, capability: Capabili
     elif settings.ACCEL_REDIRECT and file.content is None:
         await _start(send, 200, headers | {"X-Accel-Redirect": f"/protected/{file.name}"})
     else:
-        await _send_file(scope, send, file, headers, _range(asked, etag))
+        await _send_file(scope, send, file, headers, _range(asked, etag) if scope["method"] == "GET" else None)
 
 
 async def _send_facts(

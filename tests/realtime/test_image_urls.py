@@ -65,6 +65,15 @@ async def test_it_answers_head_with_the_headers_alone(client: httpx.AsyncClient,
     assert response.headers["content-length"] == str(image.original_size)
 
 
+@pytest.mark.parametrize("asked", ["bytes=0-9", "bytes=999999999-"])
+async def test_it_answers_head_for_the_whole_file_whatever_range_is_asked_for(
+    client: httpx.AsyncClient, image: UploadedImage, asked: str
+) -> None:
+    response = await client.head(str(image.original_url), headers={"Range": asked})
+    assert (response.status_code, response.headers["content-length"]) == (200, str(image.original_size))
+    assert "content-range" not in response.headers
+
+
 @pytest.mark.parametrize("variant", ["original", "compressed"])
 @pytest.mark.parametrize(
     ("asked", "first", "last"),
