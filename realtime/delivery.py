@@ -27,6 +27,7 @@ from realtime.upload_cap import language_of
 
 PREFIX = "/image/"
 CHUNK_BYTES = 256 * 1024
+NOT_AT_ALL = re.compile(r"q=0(\.0*)?")
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 Headers = dict[str, str]
@@ -66,7 +67,7 @@ async def _answer(scope: HTTPScope, send: ASGISendCallable, capability: Capabili
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "default-src 'none'; sandbox",
     }
-    if "application/json" in asked.get("accept", ""):
+    if _wants_facts(asked.get("accept", "")):
         await _send_facts(scope, send, capability, file, headers)
         return
     headers |= {
@@ -151,6 +152,15 @@ async def _read(opened: BinaryIO, first: int, last: int) -> AsyncIterator[bytes]
             raise OSError(f"{opened.name} is shorter than its row says")
         left -= len(chunk)
         yield chunk
+
+
+def _wants_facts(accept: str) -> bool:
+    """Whether JSON is named among what is accepted; whoever takes just anything gets the picture."""
+    for named in accept.lower().split(","):
+        kind, *parameters = (part.strip() for part in named.split(";"))
+        if kind == "application/json" and not any(NOT_AT_ALL.fullmatch(parameter) for parameter in parameters):
+            return True
+    return False
 
 
 def _range(asked: Headers, etag: str) -> tuple[int | None, int | None] | None:

@@ -121,6 +121,29 @@ async def test_it_answers_facts_as_json(client: httpx.AsyncClient, image: Upload
     }
 
 
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("Application/JSON", "application/json"),
+        ("text/html, application/json;q=0.5", "application/json"),
+        ("image/*,*/*", "image/jpeg"),
+        ("application/*", "image/jpeg"),
+        ("image/*, application/json;q=0", "image/jpeg"),
+        ("application/json; q=0.000, */*", "image/jpeg"),
+        ("application/json-seq", "image/jpeg"),
+        ("image/x-application/json", "image/jpeg"),
+        ("application/json;q*=none''%ff", "application/json"),
+        (",;=,/", "image/jpeg"),
+        ("", "image/jpeg"),
+    ],
+)
+async def test_it_answers_facts_to_whoever_names_json_alone(
+    client: httpx.AsyncClient, image: UploadedImage, accept: str, kind: str
+) -> None:
+    response = await client.get(str(image.compressed_url), headers={"Accept": accept})
+    assert (response.status_code, response.headers["content-type"]) == (200, kind)
+
+
 async def refusal(client: httpx.AsyncClient, url: str) -> tuple[int, str]:
     response = await client.get(url)
     assert response.headers["content-type"] == "application/problem+json"
