@@ -1,4 +1,10 @@
 const TAIL_LETTERS = 10;
+const NO_TEXT = /(?! )[\p{C}\p{Z}]/gu; // what Python, and so the server, calls not printable
+
+/** The name of a local file without what is no text in it: control characters, marks that turn the direction. */
+export function textOf(name) {
+  return name.replace(NO_TEXT, "");
+}
 
 /**
  * Shows a file name on one line: a long one is cut in its middle, so that its end and extension stay. Each part is

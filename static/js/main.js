@@ -2,6 +2,7 @@ import { Announcer } from "./announcer.js";
 import { ChosenFiles } from "./chosen-files.js";
 import { ConnectionBadge } from "./connection-badge.js";
 import { DropZone } from "./drop-zone.js";
+import { textOf } from "./file-name.js";
 import { GalleryFeed } from "./gallery-feed.js";
 import { GalleryView } from "./gallery-view.js";
 import { LostCards } from "./lost-cards.js";
@@ -125,7 +126,7 @@ function announceEnd(upload) {
   lastState.set(upload, upload.state);
   if (isKnown) return;
   if (upload.state !== "ready" && upload.state !== "failed") return;
-  announcer.say(`${upload.file.name}: ${stateText(upload, config)}`);
+  announcer.say(`${textOf(upload.file.name)}: ${stateText(upload, config)}`);
 }
 
 const theme = new ThemeSwitch(find("theme"));

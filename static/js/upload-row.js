@@ -1,6 +1,6 @@
 import { Comparison } from "./comparison.js";
 import { errorText, fileSize, percent, roughSize, saving } from "./format.js";
-import { showName } from "./file-name.js";
+import { showName, textOf } from "./file-name.js";
 import { noteWords } from "./picture-notes.js";
 import { drawPreview } from "./preview.js";
 import { UploadQueue } from "./upload-queue.js";
@@ -25,9 +25,10 @@ export class UploadRow {
     this.#options = options;
     this.element = options.rowTemplate.content.firstElementChild.cloneNode(true);
     this.#parts = collect(this.element);
-    showName(this.#parts.name, upload.file.name);
+    const name = textOf(upload.file.name);
+    showName(this.#parts.name, name);
     this.#parts.size.textContent = fileSize(upload.file.size);
-    this.#nameControls();
+    this.#nameControls(name);
     this.#parts.compare.addEventListener("click", () => this.toggle());
     this.#parts.cancel.addEventListener("click", () => this.#press(options.onCancel));
     this.#parts.retry.addEventListener("click", () => this.#press(options.onRetry));
@@ -99,8 +100,7 @@ export class UploadRow {
     [this.#parts.retry, this.#parts.cancel].find((button) => !button.hidden)?.focus();
   }
 
-  #nameControls() {
-    const { name } = this.#upload.file;
+  #nameControls(name) {
     this.#parts.bar.setAttribute("aria-label", name);
     for (const button of [this.#parts.compare, this.#parts.retry, this.#parts.cancel, this.#parts.dismiss]) {
       button.setAttribute("aria-label", `${button.textContent.trim()}: ${name}`);

@@ -130,6 +130,20 @@ def test_what_the_server_refuses_says_why(
     expect(page.locator("#uploads")).to_be_hidden()
 
 
+def test_a_name_is_shown_without_what_is_no_text_in_it(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    page = live(open_page(live_gallery.url))
+    choose(page, "\u200eGuest\x85 \u00a0\u202egpj.\u2066my\u00addog\u2028\ue000.jpg", SMALL)
+    row = page.locator(".upload[data-state=ready]")
+    expect(row).to_be_visible()
+    (card,) = live_gallery.cards()
+    assert card["original_name"] == "Guest gpj.mydog.jpg"
+    assert row.locator(".name").text_content() == card["original_name"]
+    labels = row.locator("[aria-label*=Guest]").evaluate_all("elements => elements.map(e => e.ariaLabel)")
+    assert len(labels) == 5
+    assert all(label.endswith(card["original_name"]) for label in labels)
+    expect(page.locator("#announcements")).to_contain_text(f"{card['original_name']}: ")
+
+
 def test_three_files_are_sent_at_once(live_gallery: LiveGallery, open_page: OpenPage) -> None:
     page = live(open_page(live_gallery.url))
     files: list[FilePayload] = [{"name": f"{n}.jpg", "mimeType": "image/jpeg", "buffer": PHOTO} for n in range(5)]
