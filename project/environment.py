@@ -1,6 +1,7 @@
 """How the settings read environment variables, and what they find out about the machine."""
 
 import os
+import re
 import secrets
 import socket
 from collections.abc import Callable
@@ -11,6 +12,10 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 T = TypeVar("T")
+
+NAME = r"([\w-]+(\.[\w-]+)*|\[[0-9a-f:.]+\])"
+HOST = re.compile(rf"\*|\.?{NAME}", re.ASCII | re.IGNORECASE)
+ORIGIN = re.compile(rf"https?://(\*\.)?{NAME}(:\d+)?", re.ASCII | re.IGNORECASE)
 
 
 def variable(name: str, parse: Callable[[str], T], default: T) -> T:
@@ -51,6 +56,22 @@ def words(raw: str) -> list[str]:
     return [word.strip() for word in raw.split(",") if word.strip()]
 
 
+def hosts(raw: str) -> list[str]:
+    """Names and addresses without scheme and port, as Django compares them; a dot before one takes in all below it."""
+    found = words(raw)
+    if not found or not all(HOST.fullmatch(host) for host in found):
+        raise ValueError("must be names and addresses such as pesta.example, with commas, without http:// and port")
+    return found
+
+
+def origins(raw: str) -> list[str]:
+    """Origins such as `https://pesta.example`, without the slash at their end."""
+    found = [word.rstrip("/") for word in words(raw)]
+    if not all(ORIGIN.fullmatch(origin) for origin in found):
+        raise ValueError("must be origins such as https://pesta.example, with commas")
+    return found
+
+
 def database(raw: str) -> dict[str, Any]:
     """A database address such as `postgres://user:password@host:5432/name`."""
     if not raw.startswith(("postgres://", "postgresql://", "sqlite:///")):
@@ -76,8 +97,9 @@ def web_address(raw: str) -> str:
 def rate(raw: str) -> str:
     """A rate such as `600/minute`."""
     amount, _slash, period = raw.partition("/")
-    if not amount.strip().isdecimal() or period.strip() not in {"second", "minute", "hour", "day"}:
-        raise ValueError("must be a number per second, minute, hour or day, such as 600/minute")
+    counts = amount.strip().isdecimal() and int(amount) > 0
+    if not counts or period.strip() not in {"second", "minute", "hour", "day"}:
+        raise ValueError("must be a number above 0 per second, minute, hour or day, such as 600/minute")
     return raw
 
 

@@ -13,16 +13,17 @@ from django.utils.translation import gettext_lazy as _
 from project.environment import (
     database,
     folder,
+    hosts,
     kept_secret_key,
     language,
     machine_addresses,
     number,
+    origins,
     rate,
     redis_address,
     switch,
     variable,
     web_address,
-    words,
 )
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -61,10 +62,10 @@ if FLEET and not os.environ.get("ALLOWED_HOSTS"):
 SECRET_KEY = variable("SECRET_KEY", str, "") or kept_secret_key(DATA_DIR / "secret_key")
 ALLOWED_HOSTS = variable(
     "ALLOWED_HOSTS",
-    words,
+    hosts,
     ["localhost", ".localhost", "127.0.0.1", "[::1]", socket.gethostname().lower(), *MACHINE_ADDRESSES],
 )
-CSRF_TRUSTED_ORIGINS: list[str] = variable("CSRF_TRUSTED_ORIGINS", words, [])
+CSRF_TRUSTED_ORIGINS: list[str] = variable("CSRF_TRUSTED_ORIGINS", origins, [])
 
 INSTALLED_APPS = [
     "daphne",

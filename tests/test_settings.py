@@ -35,11 +35,19 @@ def start(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str
         ("UPLOAD_MAX_BYTES", "5 MB"),
         ("THUMBNAIL_QUALITY", "101"),
         ("UPLOAD_RATE", "often"),
+        ("UPLOAD_RATE", "0/minute"),
         ("LANGUAGE_CODE", "xx"),
         ("DATABASE_URL", "somewhere"),
         ("REDIS_URL", "somewhere"),
         ("PUBLIC_URL", "pesta.example"),
         ("TRUSTED_PROXIES", "-1"),
+        ("ALLOWED_HOSTS", "http://pesta.example"),
+        ("ALLOWED_HOSTS", "localhost, pesta.example:8000"),
+        ("ALLOWED_HOSTS", "*.pesta.example"),
+        ("ALLOWED_HOSTS", ","),
+        ("CSRF_TRUSTED_ORIGINS", "pesta.example"),
+        ("CSRF_TRUSTED_ORIGINS", "https://pesta.example, ftp://pesta.example"),
+        ("CSRF_TRUSTED_ORIGINS", "https://pesta.example/gallery"),
     ],
 )
 def test_it_names_a_variable_whose_value_is_wrong_in_one_line(tmp_path: Path, name: str, value: str) -> None:
@@ -47,6 +55,18 @@ def test_it_names_a_variable_whose_value_is_wrong_in_one_line(tmp_path: Path, na
     assert done.returncode != 0
     assert len(done.stderr.strip().splitlines()) == 1
     assert done.stderr.startswith(f"dinding: {name} ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALLOWED_HOSTS", "pesta.example,.pesta.example, My_Machine-2.local,192.0.2.7,[2001:db8::1]"),
+        ("ALLOWED_HOSTS", "*"),
+        ("CSRF_TRUSTED_ORIGINS", "https://pesta.example/, http://*.pesta.example:8080,http://[::1]:8000"),
+    ],
+)
+def test_it_starts_with_every_kind_of_host_and_origin(tmp_path: Path, name: str, value: str) -> None:
+    assert start(tmp_path, **{name: value}).stderr == ""
 
 
 @pytest.mark.parametrize(("missing", "given"), [("SECRET_KEY", "ALLOWED_HOSTS"), ("ALLOWED_HOSTS", "SECRET_KEY")])
