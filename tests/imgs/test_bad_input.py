@@ -124,6 +124,11 @@ def form(name: bytes) -> dict[str, Any]:
         (b"../../etc/passwd.jpg", "passwd.jpg"),
         (b"..\\..\\windows\\system.jpg", "system.jpg"),
         (b"a\x00b.jpg", "ab.jpg"),
+        (b"a\nb.jpg", "ab.jpg"),
+        (b"a\rb.jpg", "ab.jpg"),
+        (b"a\n\rWARNING forged.jpg", "aWARNING forged.jpg"),
+        (b"a\r\nb.jpg", '"a'),  # the line of the header ends there
+        (b"a%0D%0Ab.jpg", "a%0D%0Ab.jpg"),
         ("jpg.\u202egpj.exe.jpg".encode(), "jpg.gpj.exe.jpg"),
         ("\u200fتصویر.jpg".encode(), "تصویر.jpg"),
         ("写真".encode() * 100 + b".jpg", "写真" * 100 + ".jpg"),
@@ -152,9 +157,8 @@ def test_it_shortens_a_name_of_4000_letters(client: Client, letter: str) -> None
     assert name.endswith(".jpg")
 
 
-def test_it_does_not_let_a_newline_in_a_name_make_a_log_line(client: Client) -> None:
+def test_it_does_not_let_a_newline_in_a_name_make_a_log_line() -> None:
     from project.logs import LineFormatter
 
     record = logging.makeLogRecord({"msg": "refused", "original_name": "a\nWARNING forged\u202e"})
     assert len(LineFormatter().format(record).splitlines()) == 1
-    assert client.post("/upload/", **form(b"a%0Ab.jpg")).status_code == 202
