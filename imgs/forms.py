@@ -1,10 +1,14 @@
 """What an upload request may carry."""
 
+from typing import Any
+
 from django import forms
 
 from imgs import problems
 from imgs.models import default_options
 from imgs.options import FORMATS, QUALITIES, WIDTHS, Options
+
+SEVERAL = "several"
 
 
 class UploadForm(forms.Form):
@@ -16,6 +20,12 @@ class UploadForm(forms.Form):
     format = forms.ChoiceField(required=False, choices=[(name, name) for name in FORMATS])
     quality = forms.IntegerField(required=False, min_value=QUALITIES[0], max_value=QUALITIES[1])
 
+    def clean_image(self) -> Any:
+        """The one picture; of two, one would be lost without a word."""
+        if len(self.files.getlist("image")) > 1:
+            raise forms.ValidationError("", code=SEVERAL)
+        return self.cleaned_data["image"]
+
     @property
     def options(self) -> Options:
         """What was chosen, of a valid form; the settings say the rest."""
@@ -24,6 +34,8 @@ class UploadForm(forms.Form):
 
     def problem(self) -> problems.Problem:
         """What to answer when the form is not valid."""
+        if self.has_error("image", SEVERAL):
+            return problems.bad_request()
         if "image" in self.errors:
             return problems.missing_file()
         return problems.bad_request() if "key" in self.errors else problems.invalid_parameter()

@@ -84,6 +84,14 @@ def test_it_refuses_a_key_that_is_no_uuid(client: Client) -> None:
     assert (response.status_code, response.json()["code"]) == (400, "bad_request")
 
 
+@pytest.mark.parametrize("address", ["/upload/", "/api/v1/galleries/main/images"])
+def test_it_refuses_two_pictures_at_once_rather_than_lose_one(client: Client, address: str) -> None:
+    files = [SimpleUploadedFile(name, picture()) for name in ("a.jpg", "b.jpg")]
+    response = client.post(address, {"image": files})
+    assert (response.status_code, response.json()["code"]) == (400, "bad_request")
+    assert UploadedImage.objects.count() == 0
+
+
 @pytest.mark.parametrize("token", [None, "x" * 64])
 def test_it_refuses_a_missing_or_wrong_csrf_token(token: str | None) -> None:
     client = Client(enforce_csrf_checks=True)
