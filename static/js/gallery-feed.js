@@ -76,9 +76,12 @@ export class GalleryFeed {
     return this.#paging;
   }
 
-  /** Takes in a card that came another way: the answer to an upload. */
-  add(card) {
-    this.#apply({ type: "card", card });
+  /**
+   * Takes in a card that came another way: the answer to an upload that was sent in this epoch. After a restore there may
+   * be no such picture any more; when there is, the feed tells.
+   */
+  add(card, epoch) {
+    if (epoch === this.#state.epoch) this.#apply({ type: "card", card });
   }
 
   /** Loads the gallery afresh, unless that is under way. */

@@ -84,9 +84,10 @@ const lostCards = new LostCards({
 const queue = new UploadQueue({
   config,
   lookUp: (card) => lostCards.lookUp(card),
-  onAccepted: (card) => {
+  epoch: () => feed.state.epoch,
+  onAccepted: (card, epoch) => {
     gallery.trust(card.owner);
-    feed.add(card);
+    feed.add(card, epoch);
     queue.settle(feed.state);
   },
   onChange: (upload) => {

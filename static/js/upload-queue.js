@@ -36,13 +36,13 @@ export class UploadQueue {
   #interrupts = new Map();
 
   /**
-   * @param {{config: object, onChange: (upload: Upload) => void, onAccepted: (card: object) => void,
-   *          lookUp: (card: object) => Promise<void>}} options
-   *   `lookUp` fetches a card that the feed lost sight of; it comes with `found`; that there is none, with `gone`
+   * @param {{config: object, onChange: (upload: Upload) => void, onAccepted: (card: object, epoch: string|null) => void,
+   *          lookUp: (card: object) => Promise<void>, epoch: () => string|null}} options
+   *   `onAccepted` also gets the `epoch` in which the file was sent; `lookUp` fetches a card that the feed lost sight of; it comes with `found`; that there is none, with `gone`
    */
-  constructor({ config, onChange, onAccepted, lookUp }) {
+  constructor({ config, onChange, onAccepted, lookUp, epoch = () => null }) {
     this.#config = config;
-    this.#options = { onChange, onAccepted, lookUp };
+    this.#options = { onChange, onAccepted, lookUp, epoch };
   }
 
   start() {
@@ -147,10 +147,11 @@ export class UploadQueue {
     const backoff = new Backoff();
     let isTokenFresh = false;
     while (upload.state !== "cancelled") {
+      const epoch = this.#options.epoch();
       const answer = await this.#attempt(upload);
       if (upload.state === "cancelled") break;
       if (answer.kind === "accepted") {
-        this.#accept(upload, answer);
+        this.#accept(upload, answer, epoch);
       } else if (answer.kind === "later") {
         await this.#pause(upload, { state: "held", code: answer.code }, answer.seconds * 1000);
         continue;
@@ -197,10 +198,10 @@ export class UploadQueue {
     this.#interrupts.delete(upload);
   }
 
-  #accept(upload, { card, isDuplicate }) {
+  #accept(upload, { card, isDuplicate }, epoch) {
     const state = card.status === "ready" ? "ready" : "processing";
     this.#become(upload, { state, progress: 1, card, isDuplicate });
-    this.#options.onAccepted(card);
+    this.#options.onAccepted(card, epoch);
   }
 
   #follow(upload, { cards, removed }) {

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import CDPSession, FilePayload, Page, Route, expect
+from playwright.sync_api import APIResponse, CDPSession, FilePayload, Page, Route, expect
 
 from tests import pictures
 from tests.browser.conftest import OpenPage
@@ -16,6 +16,12 @@ from tests.browser.page import choose, live
 
 PHOTO = pictures.photo(1000, 750)
 SMALL = pictures.encoded(pictures.quadrants(), "JPEG")
+RESTORE = """
+from imgs.models import Gallery, new_epoch
+gallery = Gallery.objects.get(slug={slug!r})
+gallery.images.filter(original_name="lost.jpg").delete()
+Gallery.objects.filter(pk=gallery.pk).update(epoch=new_epoch(), head=gallery.images.get().seq)
+"""
 RECORD_STATES = """list => {
   window.states = [];
   new MutationObserver(() => {
@@ -217,6 +223,23 @@ def test_an_upload_that_finds_no_room_is_sent_as_soon_as_there_is(tmp_path: Path
     finally:
         server.visitor.close()
         server.stop()
+
+
+def test_an_answer_of_before_a_restore_brings_no_picture_back(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    kept = live_gallery.upload(SMALL, "kept.jpg")
+    page = live(open_page(live_gallery.url))
+    expect(page.locator(".card[data-status=ready]")).to_be_visible()
+    answers: list[tuple[Route, APIResponse]] = []
+    page.route("**/upload/", lambda route: answers.append((route, route.fetch())))
+    choose(page, "lost.jpg", PHOTO)
+    expect(page.locator(".card")).to_have_count(2)  # by the feed; the answer is on its way
+    with page.expect_response(f"{live_gallery.images_url}?*"):
+        live_gallery.server.shell(RESTORE.format(slug=live_gallery.slug))
+    expect(page.locator(".card")).to_have_count(1)
+    route, answer = answers[0]
+    route.fulfill(response=answer)
+    expect(page.locator(".upload[data-state=failed] .upload-state")).to_contain_text("was removed")
+    assert page.locator(".card").evaluate_all("cards => cards.map((card) => card.dataset.imageId)") == [kept["id"]]
 
 
 def test_an_upload_survives_a_token_that_is_too_old(live_gallery: LiveGallery, open_page: OpenPage) -> None:
