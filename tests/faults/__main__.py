@@ -40,8 +40,8 @@ class Line:
         """One number for each of COLUMNS."""
         kinds = ("lost", "doubled", "stuck", "diverged", "spoiled")
         found = [sum(len(getattr(verdict, kind)) for verdict in self.verdicts) for kind in kinds]
-        crashes = sum(verdict.crashes for verdict in self.verdicts)
-        return [len(self.verdicts) + len(self.errors), *found, len(self.errors) + crashes]
+        refused = sum(len(verdict.errors) for verdict in self.verdicts)
+        return [len(self.verdicts) + len(self.errors), *found, len(self.errors) + refused]
 
     def seconds(self) -> list[float]:
         """How long each trial took to converge after the fault had ended."""
@@ -95,7 +95,7 @@ class Run:
             print(f"{fault.name}: could not be judged", traceback.format_exc(), sep="\n", flush=True)
             return
         line.verdicts.append(verdict)
-        if not verdict.kept or verdict.crashes:
+        if not verdict.kept or verdict.errors:
             print(f"{fault.name}: {verdict}", flush=True)
 
 

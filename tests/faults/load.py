@@ -1,4 +1,8 @@
-"""Uploads as the page sends them: with a key, and again with the same key until they are answered."""
+"""Uploads as the page sends them: with a key, and again with the same key after answers that pass.
+
+Only the waiting is shorter: AGAIN_SECONDS, where the page waits for as long as it is told, and for 20 to 40 s after a
+507. Any other answer, such as a 500 or a 403 (the token is always fresh here), ends the upload and is an error.
+"""
 
 import asyncio
 import hashlib
@@ -17,18 +21,22 @@ from PIL import Image
 AT_ONCE = 4
 PAUSE_SECONDS = 0.05
 AGAIN_SECONDS = 0.3
-AGAIN = {403, 429, 500, 502, 503, 504, 507}  # 403: an answer of the proxy's; 500 is counted as a defect
+AGAIN = {408, 429, 502, 503, 504, 507}
+
+
+class Refused(Exception):
+    """An answer after which the page gives an upload up."""
 
 
 @dataclass
 class Upload:
-    """One file on its way. `image` is the id of its card, once it was accepted."""
+    """One file on its way. `image` is the id of its card, once it was accepted; `refusal` why it never will be."""
 
     content: bytes
     name: str = "picture.jpg"
     key: str = field(default_factory=lambda: str(uuid4()))
     image: str = ""
-    statuses: list[int] = field(default_factory=list)
+    refusal: str = ""
     answers: set[str] = field(default_factory=set)
 
     @property
@@ -55,22 +63,19 @@ class Load:
         self._going = False
 
     async def send(self, upload: Upload) -> Upload:
-        """Bring one upload to its end, however often that takes. Raises when it is refused for good."""
+        """Bring one upload to its end, however often that takes. Raises Refused."""
         if upload not in self.uploads:
             self.uploads.append(upload)
         while True:
-            try:
+            with suppress(httpx.TransportError):
                 answer = await self._post(upload)
-            except httpx.TransportError:
-                upload.statuses.append(0)
-            else:
-                upload.statuses.append(answer.status_code)
                 if answer.status_code == 202:
                     upload.image = answer.json()["image"]["id"]
                     upload.answers.add(upload.image)
                     return upload
                 if answer.status_code not in AGAIN:
-                    raise AssertionError(f"refused with {answer.status_code}: {answer.text[:300]}")
+                    upload.refusal = f"{upload.key}: refused with {answer.status_code}: {answer.text[:300]}"
+                    raise Refused(upload.refusal)
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def _post(self, upload: Upload) -> httpx.Response:
@@ -83,7 +88,8 @@ class Load:
 
     async def _one_after_the_other(self) -> None:
         while self._going:
-            await self.send(Upload(picture()))
+            with suppress(Refused):
+                await self.send(Upload(picture()))
             await asyncio.sleep(PAUSE_SECONDS)
 
 

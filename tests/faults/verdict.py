@@ -41,16 +41,17 @@ class Row:
 
 @dataclass
 class Verdict:
-    """How one fault ended. The lists name images and screens, with what is wrong with them."""
+    """How one fault ended. The lists name images and screens, with what is wrong with them; `errors` are answers that
+    nobody should have got, though no promise was broken by them."""
 
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     stuck: list[str] = field(default_factory=list)
     diverged: list[str] = field(default_factory=list)
     spoiled: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     seconds: float = 0.0
     uploads: int = 0
-    crashes: int = 0
 
     @property
     def kept(self) -> bool:
@@ -133,7 +134,8 @@ def _judge_uploads(verdict: Verdict, load: Load, rows: list[Row], expected: dict
     """Every accepted upload has one row and ended as it should; no key has two."""
     by_id = {row.image: row for row in rows}
     for upload in load.uploads:
-        verdict.crashes += upload.statuses.count(500)
+        if upload.refusal:
+            verdict.errors.append(upload.refusal)
         if len(upload.answers) > 1 or sum(row.key == UUID(upload.key) for row in rows) > 1:
             verdict.doubled.append(f"{upload.key}: {sorted(upload.answers)}")
         row = by_id.get(upload.image)
