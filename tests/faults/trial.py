@@ -72,9 +72,8 @@ async def run(stack: Stack, fault: Fault, *, long: bool = False) -> Verdict:
         load.finish()
         with suppress(TimeoutError):
             await asyncio.wait_for(uploading, SETTLE_SECONDS)
-        found = await verdict.reach(stack, gallery, load, screens, trial.expected)
+        found = await verdict.reach(stack, gallery, load, screens, trial.expected, healed)
         found.stuck += [f"upload {upload.key}" for upload in load.uploads if not (upload.image or upload.refusal)]
-        found.seconds = time.monotonic() - healed
     await asyncio.to_thread(forget, stack, gallery)
     return found
 

@@ -19,7 +19,7 @@ from tests.faults.server import FaultyServer
 
 PATIENCE_SECONDS = 60.0
 LOOK_SECONDS = 0.1
-ENDED = {"ready", "failed"}
+AGREED_SECONDS = 2.0  # longer than any message is late
 
 
 @dataclass
@@ -64,27 +64,23 @@ async def reach(
     gallery: int,
     load: Load,
     screens: list[Screen],
-    expected: dict[str, str] | None = None,
+    expected: dict[str, str],
+    healed: float,
 ) -> Verdict:
     """Wait until everything has ended and every screen agrees, PATIENCE_SECONDS at most; say what does not.
 
-    `expected` is how images end that are not to become `ready`, by id: a reason, or `removed`.
+    `expected` is how images end that are not to become `ready`, by id: a reason, or `removed`. `healed` is when the
+    fault ended, by time.monotonic(): from then on the seconds count. Agreement must last: AGREED_SECONDS later the
+    screens are looked at once more, since a late message may spoil one that was right.
     """
-    began = time.monotonic()
-    expected = expected or {}
-    while True:
-        rows = await _rows_or_none(stack, gallery)
-        settled = rows is not None and _has_settled(rows, screens)
-        seconds = time.monotonic() - began
-        if settled or seconds > PATIENCE_SECONDS:
-            break
-        await asyncio.sleep(LOOK_SECONDS)
-    verdict = Verdict(seconds=seconds, uploads=len(load.uploads))
+    rows = await _settled_rows(stack, gallery, screens)
+    verdict = Verdict(seconds=time.monotonic() - healed, uploads=len(load.uploads))
     if rows is None:
         verdict.stuck.append("the database")
         return verdict
     _judge_uploads(verdict, load, rows, expected)
     _judge_rows(verdict, load, rows)
+    await asyncio.sleep(AGREED_SECONDS)
     _judge_screens(verdict, rows, screens)
     await _judge_pictures(verdict, screens)
     return verdict
@@ -115,6 +111,16 @@ def _row(media: Path, values: tuple[Any, ...]) -> Row:
         work,
         {media / rendition["name"]: rendition["size"] for rendition in known},
     )
+
+
+async def _settled_rows(stack: FaultyFleet | FaultyServer, gallery: int, screens: list[Screen]) -> list[Row] | None:
+    """The rows as soon as all agree, or as they are when patience is at its end."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        rows = await _rows_or_none(stack, gallery)
+        if (rows is not None and _has_settled(rows, screens)) or time.monotonic() > deadline:
+            return rows
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _rows_or_none(stack: FaultyFleet | FaultyServer, gallery: int) -> list[Row] | None:
