@@ -25,7 +25,7 @@ from tests.faults.verdict import Verdict
 
 STACKS: dict[Any, int] = {fleet: 2, server: 1}  # how many of each at once; one kind after the other
 FAST_SECONDS, SLOW_SECONDS = 5.0, 60.0
-COLUMNS = ("injected", "lost", "doubled", "stuck", "diverged", "spoiled", "errors")
+COLUMNS = ("injected", "lost", "doubled", "stuck", "diverged", "spoiled", "leftover", "errors")
 
 
 @dataclass
@@ -38,8 +38,7 @@ class Line:
 
     def counts(self) -> list[int]:
         """One number for each of COLUMNS."""
-        kinds = ("lost", "doubled", "stuck", "diverged", "spoiled")
-        found = [sum(len(getattr(verdict, kind)) for verdict in self.verdicts) for kind in kinds]
+        found = [sum(len(getattr(verdict, kind)) for verdict in self.verdicts) for kind in COLUMNS[1:-1]]
         refused = sum(len(verdict.errors) for verdict in self.verdicts)
         return [len(self.verdicts) + len(self.errors), *found, len(self.errors) + refused]
 

@@ -35,6 +35,7 @@ async def temporary_files_full(trial: Trial) -> None:
 
 async def database_disk_full(trial: Trial) -> None:
     """PostgreSQL can't write any more; when there is room it recovers."""
+    trial.expected.leftovers = True
     with full(trial.stack.folder / "db"):
         await asyncio.sleep(trial.outage(3, 6))
     await happens(lambda: answers(trial), 60)
@@ -63,4 +64,4 @@ async def remove_one(trial: Trial) -> None:
     if ready:
         async with staff.logged_in(trial.stack.address) as person:
             assert await person.remove(ready[0]) == 200
-        trial.expected[ready[0]] = "removed"
+        trial.expected.ends[ready[0]] = "removed"

@@ -17,6 +17,7 @@ DEADLINE_SECONDS = 20  # of a child for one picture
 
 async def kill_at(trial: Trial, service: str, point: str, *, seconds: float = 0) -> None:
     """kill -9 whichever process of a service reaches a point first."""
+    trial.expected.leftovers = True
     order = trial.stack.orders.give(point, service, "SIGKILL", times=1, seconds=seconds)
     (pid,) = await trial.stack.orders.carried_out(order)
     await happens(lambda: not Path(f"/proc/{pid}").exists())
@@ -77,7 +78,7 @@ async def hang_child(trial: Trial) -> None:
     await trial.load.send(upload)
     await asyncio.sleep(seconds)
     if seconds > DEADLINE_SECONDS:
-        trial.expected[upload.image] = "too_complex"
+        trial.expected.ends[upload.image] = "too_complex"
 
 
 async def poison(trial: Trial) -> None:
@@ -88,7 +89,7 @@ async def poison(trial: Trial) -> None:
     mixed = [*good[:25], hostile, *good[25:]]
     for start in range(0, len(mixed), 5):
         await asyncio.gather(*(trial.load.send(upload) for upload in mixed[start : start + 5]))
-    trial.expected[hostile.image] = "processing_failed"
+    trial.expected.ends[hostile.image] = "processing_failed"
     await ended(trial, hostile.image)
 
 

@@ -94,13 +94,17 @@ class FaultyServer:
         with closing(sqlite3.connect(self.data / "dinding.sqlite3", timeout=10, isolation_level=None)) as connection:
             return connection.execute(sql.replace("%s", "?"), values).fetchall()
 
+    def manage(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run `manage.py` on its data."""
+        own = {**self.settings, **environment}
+        command = [sys.executable, "manage.py", *words]
+        return subprocess.run(command, cwd=PROJECT, env=own, capture_output=True, text=True, timeout=120, check=False)
+
     def add_staff(self) -> None:
         """Make the account of somebody who moderates."""
-        words = ["createsuperuser", "--noinput", "--username", STAFF[0], "--email", "staff@example.org"]
-        environment = {**self.settings, "DJANGO_SUPERUSER_PASSWORD": STAFF[1]}
-        subprocess.run(
-            [sys.executable, "manage.py", *words], cwd=PROJECT, env=environment, check=True, capture_output=True
-        )
+        words = ("createsuperuser", "--noinput", "--username", STAFF[0], "--email", "staff@example.org")
+        made = self.manage(*words, DJANGO_SUPERUSER_PASSWORD=STAFF[1])
+        assert made.returncode == 0, made.stderr
 
     def _supervise(self) -> None:
         command = [sys.executable, "manage.py", "serve"]

@@ -65,6 +65,7 @@ async def goes_on(trial: Trial) -> None:
 
 async def database_crashes(trial: Trial) -> None:
     """PostgreSQL ends in immediate mode, and recovers."""
+    trial.expected.leftovers = True
     trial.stack.send("db.1", signal.SIGQUIT)
     await asyncio.sleep(0.3)
     await happens(lambda: answers(trial))
@@ -72,6 +73,7 @@ async def database_crashes(trial: Trial) -> None:
 
 async def database_away(trial: Trial) -> None:
     """PostgreSQL is gone for a while."""
+    trial.expected.leftovers = True
     trial.stack.hold("db.1")
     await asyncio.sleep(trial.outage(3, 20))
     trial.stack.let_go("db.1")

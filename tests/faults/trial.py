@@ -13,7 +13,7 @@ from tests.faults.fleet import FaultyFleet
 from tests.faults.load import Load, visiting
 from tests.faults.screens import Screen, watching
 from tests.faults.server import FaultyServer
-from tests.faults.verdict import Verdict
+from tests.faults.verdict import Expected, Verdict
 
 SETTLE_SECONDS = 60
 
@@ -30,7 +30,7 @@ class Trial:
     load: Load
     screens: list[Screen]
     long: bool
-    expected: dict[str, str] = field(default_factory=dict)
+    expected: Expected = field(default_factory=Expected)
 
     def outage(self, short: float, long: float) -> float:
         """How long something stays away, in seconds."""

@@ -13,6 +13,7 @@ import psycopg2
 
 from imgs.metadata import clean
 from tests.faults.fleet import FaultyFleet
+from tests.faults.leftovers import left_behind
 from tests.faults.load import Load
 from tests.faults.screens import Screen
 from tests.faults.server import FaultyServer
@@ -40,15 +41,28 @@ class Row:
 
 
 @dataclass
+class Expected:
+    """What a fault rightly brings about, and the verdict is to take for that.
+
+    `ends` is how images end that are not to become `ready`, by id: a reason, or `removed`. `leftovers` says that files
+    without a row may be there until an audit: somebody was killed, or could not ask the database about them.
+    """
+
+    ends: dict[str, str] = field(default_factory=dict)
+    leftovers: bool = False
+
+
+@dataclass
 class Verdict:
-    """How one fault ended. The lists name images and screens, with what is wrong with them; `errors` are answers that
-    nobody should have got, though no promise was broken by them."""
+    """How one fault ended. The lists name images, files and screens, with what is wrong with them; `errors` are answers
+    that nobody should have got, though no promise was broken by them."""
 
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     stuck: list[str] = field(default_factory=list)
     diverged: list[str] = field(default_factory=list)
     spoiled: list[str] = field(default_factory=list)
+    leftover: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     seconds: float = 0.0
     uploads: int = 0
@@ -56,7 +70,7 @@ class Verdict:
     @property
     def kept(self) -> bool:
         """Whether the promise was kept."""
-        return not (self.lost or self.doubled or self.stuck or self.diverged or self.spoiled)
+        return not (self.lost or self.doubled or self.stuck or self.diverged or self.spoiled or self.leftover)
 
 
 async def reach(
@@ -64,14 +78,14 @@ async def reach(
     gallery: int,
     load: Load,
     screens: list[Screen],
-    expected: dict[str, str],
+    expected: Expected,
     healed: float,
 ) -> Verdict:
     """Wait until everything has ended and every screen agrees, PATIENCE_SECONDS at most; say what does not.
 
-    `expected` is how images end that are not to become `ready`, by id: a reason, or `removed`. `healed` is when the
-    fault ended, by time.monotonic(): from then on the seconds count. Agreement must last: AGREED_SECONDS later the
-    screens are looked at once more, since a late message may spoil one that was right.
+    `healed` is when the fault ended, by time.monotonic(): from then on the seconds count. Agreement must last:
+    AGREED_SECONDS later, while an audit looks at the disk, the screens are looked at once more, since a late message
+    may spoil one that was right.
     """
     rows = await _settled_rows(stack, gallery, screens)
     verdict = Verdict(seconds=time.monotonic() - healed, uploads=len(load.uploads))
@@ -80,7 +94,8 @@ async def reach(
         return verdict
     _judge_uploads(verdict, load, rows, expected)
     _judge_rows(verdict, load, rows)
-    await asyncio.sleep(AGREED_SECONDS)
+    audit = asyncio.to_thread(left_behind, stack, may_leave_files=expected.leftovers)
+    verdict.leftover, _ = await asyncio.gather(audit, asyncio.sleep(AGREED_SECONDS))
     _judge_screens(verdict, rows, screens)
     await _judge_pictures(verdict, screens)
     return verdict
@@ -136,7 +151,7 @@ def _has_settled(rows: list[Row], screens: list[Screen]) -> bool:
     return agreed and all(row.work == "none" for row in rows)
 
 
-def _judge_uploads(verdict: Verdict, load: Load, rows: list[Row], expected: dict[str, str]) -> None:
+def _judge_uploads(verdict: Verdict, load: Load, rows: list[Row], expected: Expected) -> None:
     """Every accepted upload has one row and ended as it should; no key has two."""
     by_id = {row.image: row for row in rows}
     for upload in load.uploads:
@@ -149,13 +164,13 @@ def _judge_uploads(verdict: Verdict, load: Load, rows: list[Row], expected: dict
             verdict.lost.append(upload.image)
         elif row and row.work != "none":
             verdict.stuck.append(upload.image)
-        elif row and (row.error or row.status) != expected.get(row.image, "ready"):
+        elif row and (row.error or row.status) != expected.ends.get(row.image, "ready"):
             verdict.spoiled.append(f"{row.image}: {row.status} {row.error}")
     verdict.stuck += [row.image for row in rows if row.work != "none" and row.image not in verdict.stuck]
 
 
 def _judge_rows(verdict: Verdict, load: Load, rows: list[Row]) -> None:
-    """No row names a file that is not whole; removed ones have none. A picture that is shown was cleaned."""
+    """No row names a file that is not whole. A picture that is shown was cleaned."""
     received = {upload.image: upload.content for upload in load.uploads}
     for row in rows:
         if row.status == "removed":

@@ -74,7 +74,7 @@ async def removed_twice(trial: Trial) -> None:
         people = [await stack.enter_async_context(staff.logged_in(trial.stack.web_address(n))) for n in (1, 2)]
         statuses = await asyncio.gather(*(person.remove(*images) for person in people))
     assert statuses == [200, 200]
-    trial.expected |= dict.fromkeys(images, "removed")
+    trial.expected.ends |= dict.fromkeys(images, "removed")
 
 
 async def removed_while_compressed(trial: Trial) -> None:
@@ -85,7 +85,7 @@ async def removed_while_compressed(trial: Trial) -> None:
         await trial.load.send(upload)
         await trial.stack.orders.carried_out(order)
         assert await person.remove(upload.image) == 200
-    trial.expected[upload.image] = "removed"
+    trial.expected.ends[upload.image] = "removed"
     await asyncio.sleep(1.5)
 
 
