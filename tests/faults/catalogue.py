@@ -3,7 +3,7 @@
 from functools import partial
 
 from tests.disks import can_mount
-from tests.faults import full_disks, processes, services, visitors
+from tests.faults import edits, full_disks, processes, services, visitors
 from tests.faults.trial import Fault
 
 LEASE_SECONDS = 3
@@ -16,6 +16,7 @@ FAULTS = [
     Fault("worker killed before its commit", partial(processes.kill_at, service="worker", point="commit")),
     Fault("worker killed after its commit", partial(processes.kill_at, service="worker", point="committed")),
     Fault("worker killed at its notice", partial(processes.kill_at, service="worker", point="notify")),
+    Fault("worker killed during an edit", edits.killed_over_one),
     Fault("workers told to stop", partial(processes.terminate, service="worker")),
     Fault(
         "worker suspended past its lease",
@@ -48,6 +49,8 @@ FAULTS = [
     Fault("one key five times", visitors.same_key_five_times),
     Fault("two removals at once", visitors.removed_twice),
     Fault("removed while compressed", visitors.removed_while_compressed),
+    Fault("two edits at once", edits.two_at_once),
+    Fault("an edit and a removal at once", edits.against_removal),
     Fault("web clock two hours ahead", partial(processes.clock_wrong, process="web.1", seconds=7200)),
     Fault("web clock two hours behind", partial(processes.clock_wrong, process="web.1", seconds=-7200)),
     Fault("worker clocks two hours ahead", partial(processes.clock_wrong, process="worker", seconds=7200)),
@@ -68,11 +71,14 @@ FAULTS += [
         "killed after a commit": partial(processes.kill_at, service="serve", point="committed"),
         "killed, picture claimed": partial(processes.kill_at, service="serve", point="claimed"),
         "killed during decode": partial(processes.kill_at, service="serve", point="decode", seconds=0.002),
+        "killed during an edit": partial(edits.killed_over_one, service="serve"),
         "told to stop": processes.restart_server,
         "decoder crashes": partial(processes.crash_children, service="serve"),
         "websockets closed cleanly": partial(visitors.close_sockets, service="serve"),
         "one key five times": visitors.same_key_five_times,
         "two removals at once": visitors.removed_twice,
+        "two edits at once": partial(edits.two_at_once, service="serve"),
+        "an edit and a removal at once": edits.against_removal,
     }.items()
 ]
 if can_mount():

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from tests.disks import SmallDisk, small_disk
 from tests.faults import staff
+from tests.faults.leftovers import BODIES, STRAYS
 from tests.faults.trial import Trial
 from tests.faults.waiting import answers, happens
 
 
 async def media_full(trial: Trial) -> None:
     """Not a byte more fits on the disk of pictures; removals still work."""
+    trial.expected.leftovers = BODIES
     await asyncio.sleep(0.5)
     with full(trial.stack.media):
         await remove_one(trial)
@@ -22,12 +24,14 @@ async def media_full(trial: Trial) -> None:
 
 async def media_nearly_full(trial: Trial) -> None:
     """A little is left for the workers, and less and less: some results fit and some don't."""
+    trial.expected.leftovers = BODIES
     with full(trial.stack.media, leave_bytes=random.randrange(4_000, 100_000)):
         await asyncio.sleep(trial.outage(2, 5))
 
 
 async def temporary_files_full(trial: Trial) -> None:
     """There is no room for files on their way."""
+    trial.expected.leftovers = BODIES
     with small_disk(trial.stack.media / "tmp", "64k") as disk:
         disk.fill()
         await asyncio.sleep(trial.outage(2, 5))
@@ -35,7 +39,7 @@ async def temporary_files_full(trial: Trial) -> None:
 
 async def database_disk_full(trial: Trial) -> None:
     """PostgreSQL can't write any more; when there is room it recovers."""
-    trial.expected.leftovers = True
+    trial.expected.leftovers = STRAYS
     with full(trial.stack.folder / "db"):
         await asyncio.sleep(trial.outage(3, 6))
     await happens(lambda: answers(trial), 60)
@@ -43,6 +47,7 @@ async def database_disk_full(trial: Trial) -> None:
 
 async def one_disk_full(trial: Trial) -> None:
     """Pictures, temporary files and the database lie on one disk, and it is full."""
+    trial.expected.leftovers = BODIES
     with full(trial.stack.data):
         await asyncio.sleep(trial.outage(2, 5))
 

@@ -78,6 +78,17 @@ class Load:
                     raise Refused(upload.refusal)
             await asyncio.sleep(AGAIN_SECONDS)
 
+    async def turn(self, image: str, degrees: int, address: str = "") -> int:
+        """Have a picture turned that was not edited yet, by the web process at `address` if need be.
+
+        Returns the status of the answer, 0 when none came.
+        """
+        with suppress(httpx.TransportError):
+            wanted = {"revision": 1, "rotation": degrees}
+            path = f"/api/v1/galleries/{self._slug}/images/{image}/edits"
+            return (await self._http.post(f"{address}{path}", json=wanted)).status_code
+        return 0
+
     async def _post(self, upload: Upload) -> httpx.Response:
         return await self._http.post(
             "/upload/",

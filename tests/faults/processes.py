@@ -7,7 +7,9 @@ import signal
 from functools import partial
 from pathlib import Path
 
+from tests.faults.leftovers import STRAYS
 from tests.faults.load import Upload, picture
+from tests.faults.orders import Order
 from tests.faults.trial import Trial
 from tests.faults.waiting import all_run, ended, happens, is_ready
 
@@ -17,8 +19,12 @@ DEADLINE_SECONDS = 20  # of a child for one picture
 
 async def kill_at(trial: Trial, service: str, point: str, *, seconds: float = 0) -> None:
     """kill -9 whichever process of a service reaches a point first."""
-    trial.expected.leftovers = True
-    order = trial.stack.orders.give(point, service, "SIGKILL", times=1, seconds=seconds)
+    await killed(trial, trial.stack.orders.give(point, service, "SIGKILL", times=1, seconds=seconds))
+
+
+async def killed(trial: Trial, order: Order) -> None:
+    """Return when an order has killed a process, and all run again."""
+    trial.expected.leftovers = STRAYS
     (pid,) = await trial.stack.orders.carried_out(order)
     await happens(lambda: not Path(f"/proc/{pid}").exists())
     await all_run(trial)

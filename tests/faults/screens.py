@@ -26,14 +26,15 @@ BROKEN = (OSError, TimeoutError, InvalidHandshake, InvalidMessage, WebSocketExce
 class Screen:
     """One screen: what it shows, and the number up to which it knows everything.
 
-    `finishes` are the numbers under which it was told, live, that an image is ready, and then that its renditions are.
+    `finishes` are the numbers under which it was told, live, that an image is ready, and then that its renditions are;
+    also that it waits for an edit, and has another revision.
     """
 
     def __init__(self, http: httpx.AsyncClient, slug: str, address: str) -> None:
         self.cursor = -1
         self.epoch = ""
         self.cards: dict[str, dict[str, Any]] = {}
-        self.finishes: dict[tuple[str, bool], set[int]] = {}
+        self.finishes: dict[tuple[str, int, bool, bool], set[int]] = {}
         self.connections = 0
         self._http = http
         self._page = f"/api/v1/galleries/{slug}/images"
@@ -185,7 +186,8 @@ class Screen:
         self.cursor = end
         for card in message["cards"]:
             if card["status"] == "ready":
-                self.finishes.setdefault((card["id"], card["srcset"] is not None), set()).add(card["seq"])
+                stage = (card["id"], card["revision"], card["edit_pending"], card["srcset"] is not None)
+                self.finishes.setdefault(stage, set()).add(card["seq"])
             if card["seq"] >= self.cards.get(card["id"], card)["seq"]:
                 self.cards[card["id"]] = card
         for gone in message["removed"]:

@@ -6,6 +6,7 @@ import signal
 
 import redis.asyncio
 
+from tests.faults.leftovers import STRAYS
 from tests.faults.load import Upload, picture
 from tests.faults.screens import watching
 from tests.faults.trial import Trial
@@ -65,7 +66,7 @@ async def goes_on(trial: Trial) -> None:
 
 async def database_crashes(trial: Trial) -> None:
     """PostgreSQL ends in immediate mode, and recovers."""
-    trial.expected.leftovers = True
+    trial.expected.leftovers = STRAYS
     trial.stack.send("db.1", signal.SIGQUIT)
     await asyncio.sleep(0.3)
     await happens(lambda: answers(trial))
@@ -73,7 +74,7 @@ async def database_crashes(trial: Trial) -> None:
 
 async def database_away(trial: Trial) -> None:
     """PostgreSQL is gone for a while."""
-    trial.expected.leftovers = True
+    trial.expected.leftovers = STRAYS
     trial.stack.hold("db.1")
     await asyncio.sleep(trial.outage(3, 20))
     trial.stack.let_go("db.1")

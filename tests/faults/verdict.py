@@ -1,6 +1,7 @@
 """What the promise is measured by: database, disk and every screen, compared after a fault."""
 
 import asyncio
+import io
 import json
 import sqlite3
 import time
@@ -10,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg2
+from PIL import Image, ImageChops, ImageStat
 
 from imgs.metadata import clean
 from tests.faults.fleet import FaultyFleet
@@ -20,6 +22,7 @@ from tests.faults.server import FaultyServer
 
 PATIENCE_SECONDS = 60.0
 LOOK_SECONDS = 0.1
+DIFFERENCE_MAX = 12.0  # of the same picture, made smaller, it is 3 at most; of others more than 50
 AGREED_SECONDS = 2.0  # longer than any message is late
 
 
@@ -37,6 +40,8 @@ class Row:
     compressed: Path | None
     compressed_size: int | None
     work: str
+    revision: int
+    edit: dict[str, Any]
     renditions: dict[Path, int]  # their sizes in bytes
 
 
@@ -44,12 +49,14 @@ class Row:
 class Expected:
     """What a fault rightly brings about, and the verdict is to take for that.
 
-    `ends` is how images end that are not to become `ready`, by id: a reason, or `removed`. `leftovers` says that files
-    without a row may be there until an audit: somebody was killed, or could not ask the database about them.
+    `ends` is how images end that are not to become `ready`, by id: a reason, or `removed`. `turned` is by how many
+    degrees images were turned once, by id; no others have a second revision. `leftovers` is what an audit may find, in
+    its words: STRAYS where somebody was killed or could not ask the database about a file.
     """
 
     ends: dict[str, str] = field(default_factory=dict)
-    leftovers: bool = False
+    turned: dict[str, int] = field(default_factory=dict)
+    leftovers: tuple[str, ...] = ()
 
 
 @dataclass
@@ -94,7 +101,8 @@ async def reach(
         return verdict
     _judge_uploads(verdict, load, rows, expected)
     _judge_rows(verdict, load, rows)
-    audit = asyncio.to_thread(left_behind, stack, may_leave_files=expected.leftovers)
+    _judge_edits(verdict, load, rows, expected)
+    audit = asyncio.to_thread(left_behind, stack, expected.leftovers)
     verdict.leftover, _ = await asyncio.gather(audit, asyncio.sleep(AGREED_SECONDS))
     _judge_screens(verdict, rows, screens)
     await _judge_pictures(verdict, screens)
@@ -104,15 +112,16 @@ async def reach(
 def rows_of(stack: FaultyFleet | FaultyServer, gallery: int) -> list[Row]:
     """Every row of one gallery, tombstones too. Raises a database error."""
     columns = (
-        "uuid, seq, status, error_code, upload_key, sha256, original, compressed, compressed_size, work, renditions"
+        "uuid, seq, status, error_code, upload_key, sha256, original, compressed, compressed_size, work, revision,"
+        " edit, renditions"
     )
     found = stack.query(f"SELECT {columns} FROM imgs_uploadedimage WHERE gallery_id = %s ORDER BY position", gallery)
     return [_row(stack.media, values) for values in found]
 
 
 def _row(media: Path, values: tuple[Any, ...]) -> Row:
-    image, seq, status, error, key, sha256, original, compressed, compressed_size, work, renditions = values
-    known = json.loads(renditions) if isinstance(renditions, str) else renditions
+    image, seq, status, error, key, sha256, original, compressed, compressed_size, work, revision, *documents = values
+    edit, renditions = (json.loads(text) if isinstance(text, str) else text for text in documents)
     return Row(
         str(UUID(str(image))),
         seq,
@@ -124,7 +133,9 @@ def _row(media: Path, values: tuple[Any, ...]) -> Row:
         media / compressed if compressed else None,
         compressed_size,
         work,
-        {media / rendition["name"]: rendition["size"] for rendition in known},
+        revision,
+        edit,
+        {media / rendition["name"]: rendition["size"] for rendition in renditions},
     )
 
 
@@ -186,6 +197,30 @@ def _judge_rows(verdict: Verdict, load: Load, rows: list[Row]) -> None:
             row.compressed and row.compressed.exists() and row.compressed.stat().st_size == row.compressed_size
         ):
             verdict.lost.append(f"{row.image}: its small version")
+
+
+def _judge_edits(verdict: Verdict, load: Load, rows: list[Row], expected: Expected) -> None:
+    """What was turned has its second revision, and looks like it; nothing else has one."""
+    received = {upload.image: upload.content for upload in load.uploads}
+    for row in rows:
+        if row.status != "ready":
+            continue
+        degrees = expected.turned.get(row.image, 0)
+        if (row.revision, row.edit["rotation"]) != (2 if degrees else 1, degrees):
+            verdict.spoiled.append(f"{row.image}: revision {row.revision}, turned by {row.edit['rotation']}")
+        elif degrees and row.compressed and row.compressed.exists():
+            difference = difference_of(row.compressed, received[row.image], degrees)
+            if difference > DIFFERENCE_MAX:
+                verdict.spoiled.append(f"{row.image}: not what it is turned by {degrees}, off by {difference:.0f}")
+
+
+def difference_of(small: Path, content: bytes, degrees: int) -> float:
+    """How far a small version is from `content` turned clockwise: per pixel and colour, from 0 to 255."""
+    with Image.open(small) as found, Image.open(io.BytesIO(content)) as original:
+        wanted = original.rotate(-degrees, expand=True).resize(found.size)
+        if (found.width > found.height) != (original.width > original.height) ^ (degrees % 180 == 90):
+            return 255.0
+        return sum(ImageStat.Stat(ImageChops.difference(found.convert("RGB"), wanted)).mean) / 3
 
 
 def _judge_screens(verdict: Verdict, rows: list[Row], screens: list[Screen]) -> None:

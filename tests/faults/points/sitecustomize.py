@@ -103,17 +103,33 @@ def transactions(module: ModuleType) -> None:
 
 
 def queue(module: ModuleType) -> None:
-    """`claimed`: a worker holds a lease and has not begun."""
+    """`claimed`: a worker holds a lease and has not begun. `edited`: it is about to store the result of an edit."""
     around(module, "claim", after="claimed", idle=None)
+    original = module.finish
+
+    def finish(job: Any, made: Any) -> bool:
+        if job.work == module.Work.EDIT:
+            reach("edited")
+        return bool(original(job, made))
+
+    module.finish = finish  # type: ignore[attr-defined]
 
 
 def children(module: ModuleType) -> None:
-    """`decode`: a child has just got a picture. `child`: in the child itself, before it begins.
+    """`decode`: a child has just got a picture; `edit`: to edit it. `child`: in the child itself, before it begins.
 
     An order at `child` may name the `size` of the one file that it is about.
     """
-    around(module.Sandbox, "_schedule", after="decode")
-    original = module._run_limited
+    schedule, original = module.Sandbox._schedule, module._run_limited
+
+    async def begin(sandbox: Any, work: Any, *rest: Any) -> Any:
+        future = await schedule(sandbox, work, *rest)
+        reach("decode")
+        if work.__name__ == "edit":
+            reach("edit")
+        return future
+
+    module.Sandbox._schedule = begin
 
     def run(work: Any, cpu_seconds: int, source: Path, *rest: Any) -> Any:
         for order in orders("child"):
