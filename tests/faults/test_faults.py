@@ -5,14 +5,23 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.disks import can_mount
 from tests.faults import fleet, server, trial
-from tests.faults.catalogue import FAULTS
+from tests.faults.catalogue import FAULTS, ceiling_seconds
 from tests.faults.trial import Fault, Stack
 
 
 def named(embedded: bool) -> list[object]:
     """The faults of one stack, as parameters."""
-    return [pytest.param(fault, id=fault.name.replace(" ", "-")) for fault in FAULTS if fault.embedded is embedded]
+    return [
+        pytest.param(
+            fault,
+            id=fault.name.replace(" ", "-"),
+            marks=pytest.mark.skipif(fault.mounts and not can_mount(), reason="mounting a small disk needs root"),
+        )
+        for fault in FAULTS
+        if fault.embedded is embedded
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +55,4 @@ def keeps_the_promise(stack: Stack, fault: Fault) -> None:
     found = asyncio.run(trial.run(stack, fault))
     assert found.kept, found
     assert not found.errors, found
+    assert found.seconds <= ceiling_seconds(fault), found

@@ -43,13 +43,14 @@ Inject = Callable[[Trial], Awaitable[None]]
 @dataclass(frozen=True)
 class Fault:
     """`inject` brings the fault about and returns when it has ended. `screens` watch; `load` says whether others
-    upload meanwhile, `embedded` that it is for the stack of `make run`."""
+    upload meanwhile, `embedded` that it is for the stack of `make run`, `mounts` that it needs small disks."""
 
     name: str
     inject: Inject
     screens: int = 8
     load: bool = True
     embedded: bool = False
+    mounts: bool = False
 
 
 async def run(stack: Stack, fault: Fault, *, long: bool = False) -> Verdict:
