@@ -110,17 +110,20 @@ class Soak:
     def _sample(self) -> None:
         for screen in self._screens:
             self._note([*screen.problems(), *screen.waits()])
-            self.report.samples.add(screen.name, screen.figures())
+            self._measured(screen.name, screen.figures())
         pid = self._server.pid
         descriptors, _sockets = processes.open_files(pid)
-        self.report.samples.add("server", {
+        self._measured("server", {
             "sockets": self._metric("dinding_sockets"),
             "descriptors": descriptors,
             "memory": processes.resident_bytes(pid),
             "memory of children": sum(map(processes.resident_bytes, processes.descendants(pid))),
         })  # fmt: skip
         renderers = sum(map(processes.resident_bytes, processes.renderers(os.getpid())))
-        self.report.samples.add("browser", {"memory of renderers": renderers})
+        self._measured("browser", {"memory of renderers": renderers})
+
+    def _measured(self, who: str, figures: dict[str, float]) -> None:
+        self.report.samples.add(who, figures, time.monotonic())
 
     def _note(self, problems: list[str]) -> None:
         self.report.problems += [f"{time.strftime('%H:%M:%S')} {problem}" for problem in problems]
