@@ -12,7 +12,7 @@ from tests import pictures
 from tests.browser.conftest import OpenPage
 from tests.browser.gallery_server import GalleryServer, LiveGallery
 from tests.browser.page import live
-from tests.soak.screens import HiddenTab
+from tests.soak.screens import PROBE, HiddenTab
 from tests.soak.soak import Soak
 from tests.stack.fleet import until
 
@@ -306,6 +306,27 @@ def test_a_picture_that_was_held_back_for_hours_is_shown_without_a_request_in_va
     page.wait_for_timeout(6_000)
     page.locator("#pill").click()
     expect(page.locator(f'[data-image-id="{held_back["id"]}"] .is-loaded')).to_be_visible()
+
+
+def test_a_soak_hears_of_a_picture_that_breaks_for_a_moment_in_sight(
+    live_gallery: LiveGallery, open_page: OpenPage
+) -> None:
+    page = live(open_page(live_gallery.url, expected=("status of 404",)))
+    page.evaluate(PROBE)
+    break_one = """async (opacity) => {
+      const image = new Image(20, 20);
+      Object.assign(image.style, { position: "fixed", top: 0, opacity });
+      document.body.append(image);
+      image.src = "/nowhere.jpg";
+      await new Promise((end) => image.addEventListener("error", end));
+      image.remove();
+    }"""
+    page.evaluate(break_one, 0)  # as behind its placeholder
+    assert page.evaluate("soak.problems()") == []
+    page.evaluate(break_one, 1)
+    (problem,) = page.evaluate("soak.problems()")
+    assert "/nowhere.jpg" in problem
+    assert page.evaluate("soak.problems()") == []
 
 
 @pytest.mark.timeout(300)

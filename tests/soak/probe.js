@@ -40,6 +40,19 @@
 
   const isBroken = (image) => image.complete && image.naturalWidth === 0;
 
+  const nameOf = (image) => `${image.className} ${image.src}`;
+
+  const brokenSince = []; // since the last look, however soon each was put right
+
+  // A picture that can't be loaded is tried with a fresh address behind its placeholder: only what can be seen counts.
+  document.addEventListener(
+    "error",
+    ({ target }) => {
+      if (target instanceof HTMLImageElement && isOnScreen(target)) brokenSince.push(`broke: ${nameOf(target)}`);
+    },
+    { capture: true },
+  );
+
   /** Whether the picture of a ready card has been on its way for long. */
   function isLate(card) {
     const original = card.querySelector(".frame-original");
@@ -83,7 +96,8 @@
     problems() {
       const broken = [...document.images].filter((image) => isOnScreen(image) && isBroken(image));
       return [
-        ...broken.map((image) => `broken: ${image.className} ${image.src}`),
+        ...brokenSince.splice(0),
+        ...broken.map((image) => `broken: ${nameOf(image)}`),
         ...(wall ? problemsOfWall() : problemsOfPage()),
       ];
     },
