@@ -4,14 +4,15 @@ from tests.faults.fleet import FaultyFleet
 from tests.faults.server import FaultyServer
 
 # Parts of what an audit says that may be right after a fault
-STRAYS = (": no image has this file of ", ": left over from an upload or a compression")
-BODIES = (".upload.jpg: left over from an upload or a compression",)  # refused; closed by the next garbage collection
+UNFINISHED = ": left over from an upload or a compression"
+STRAYS = (": no image has this file of ", UNFINISHED)
+BODIES = (f".upload.jpg{UNFINISHED}",)  # refused on a full disk; gone with the next garbage collection of their process
 
 
 def left_behind(stack: FaultyFleet | FaultyServer, allowed: tuple[str, ...]) -> list[str]:
     """What an audit finds, though nothing is under way, and what a second one finds after the first has repaired it.
 
-    What the first one finds and is `allowed` (STRAYS, BODIES) is right.
+    What the first one finds and is `allowed` is right.
     """
     found = _audit(stack)
     again = [f"after an audit: {problem}" for problem in _audit(stack)] if found else []

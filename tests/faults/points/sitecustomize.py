@@ -94,7 +94,7 @@ def around(owner: Any, name: str, before: str = "", after: str = "", *, idle: An
 
 def files(module: ModuleType) -> None:
     """`store` and `stored`: on either side of moving a file into place."""
-    around(module.FileSystemStorage, "_save", "store", "stored")
+    around(module.DurableStorage, "_save", "store", "stored")
 
 
 def transactions(module: ModuleType) -> None:
@@ -184,8 +184,8 @@ def clock() -> float:
 
 
 PATCHES: dict[str, Callable[[ModuleType], None]] = {
-    "django.core.files.storage.filesystem": files,
     "django.db.backends.base.base": transactions,
+    "imgs.disk": files,
     "imgs.jobs": queue,
     "imgs.sandbox": children,
     "imgs.notify": messages,
