@@ -83,7 +83,7 @@ class Samples:
                 "what": f"{name} {unit}".strip(),
                 "first_third": round(before / scale, 1),
                 "last_third": round(after / scale, 1),
-                "a_minute": round(trend(samples) / scale, 2),
+                "a_minute": f"{trend(samples) / scale:.2f}",
                 "samples": len(samples),
                 "verdict": "flat" if is_flat else f"GROWS ({TOLERANCES[name].reason})",
             })  # fmt: skip
