@@ -8,14 +8,13 @@ from pathlib import Path
 
 from tests.disks import SmallDisk, small_disk
 from tests.faults import staff
-from tests.faults.leftovers import BODIES, STRAYS, UNFINISHED
+from tests.faults.leftovers import STRAYS, UNFINISHED
 from tests.faults.trial import Trial
 from tests.faults.waiting import answers, happens
 
 
 async def media_full(trial: Trial) -> None:
     """Not a byte more fits on the disk of pictures; removals still work."""
-    trial.expected.leftovers = BODIES
     await asyncio.sleep(0.5)
     with full(trial.stack.media):
         await remove_one(trial)
@@ -24,7 +23,6 @@ async def media_full(trial: Trial) -> None:
 
 async def media_nearly_full(trial: Trial) -> None:
     """A little is left for the workers, and less and less: some results fit and some don't."""
-    trial.expected.leftovers = BODIES
     with full(trial.stack.media, leave_bytes=random.randrange(4_000, 100_000)):
         await asyncio.sleep(trial.outage(2, 5))
 
@@ -47,7 +45,6 @@ async def database_disk_full(trial: Trial) -> None:
 
 async def one_disk_full(trial: Trial) -> None:
     """Pictures, temporary files and the database lie on one disk, and it is full."""
-    trial.expected.leftovers = BODIES
     with full(trial.stack.data):
         await asyncio.sleep(trial.outage(2, 5))
 

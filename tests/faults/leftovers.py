@@ -6,7 +6,6 @@ from tests.faults.server import FaultyServer
 # Parts of what an audit says that may be right after a fault
 UNFINISHED = ": left over from an upload or a compression"
 STRAYS = (": no image has this file of ", UNFINISHED)
-BODIES = (f".upload.jpg{UNFINISHED}",)  # refused on a full disk; gone with the next garbage collection of their process
 
 
 def left_behind(stack: FaultyFleet | FaultyServer, allowed: tuple[str, ...]) -> list[str]:
