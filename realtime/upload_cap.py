@@ -60,10 +60,13 @@ def objection(length: int | None, max_bytes: int) -> Callable[[], problems.Probl
     return None
 
 
-async def is_over_limit(length: int | None, max_bytes: int) -> bool:
-    """Whether a body of the declared `length` holds a file that STORAGE_LIMIT_BYTES has no room for."""
+async def is_over_limit(length: int | None) -> bool:
+    """Whether a body of the declared `length` holds a file that STORAGE_LIMIT_BYTES has no room for.
+
+    One that does not say how long it is may be small: it is refused early only when there is no room at all.
+    """
     wrapping = settings.UPLOAD_BODY_MAX_BYTES - settings.UPLOAD_MAX_BYTES
-    size = (max_bytes if length is None else length) - wrapping
+    size = 1 if length is None else length - wrapping
     if not settings.STORAGE_LIMIT_BYTES or size <= 0:
         return False
     try:
@@ -127,7 +130,7 @@ class Measured:
         has_body = length is not None or any(name == b"transfer-encoding" for name, _value in self.scope["headers"])
         if has_body and (problem := objection(length, self.cap.max_bytes)):
             await self.refuse(problem, more_body=True)
-        elif has_body and await is_over_limit(length, self.cap.max_bytes):
+        elif has_body and await is_over_limit(length):
             await self.refuse(problems.storage_full, more_body=True)
         else:
             await self.cap.application(self.scope, self.receive, self.send)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -210,6 +211,9 @@ def test_a_body_that_the_limit_has_no_room_for_is_refused_while_it_arrives(tmp_p
             gallery.upload(picture() + bytes(90_000), "in the way.jpg")
             status, code = answer_to_half(server, 2 * MEGABYTE)
             assert (status, code) == (507, "storage_full")
+            assert (
+                answer_to_chunks(server) == 403
+            )  # it could be small: it is judged like any other, for its token first
             gallery.remove("in the way.jpg")
             assert gallery.upload(picture() + bytes(120_000))["status"] == "queued"
     finally:
@@ -225,3 +229,17 @@ def answer_to_half(server: GalleryServer, size: int) -> tuple[int, str]:
     connection.endheaders(bytes(size // 2))
     with closing(connection), closing(connection.getresponse()) as response:
         return response.status, json.loads(response.read())["code"]
+
+
+def answer_to_chunks(server: GalleryServer) -> int:
+    """The status of the answer to a small body that does not say how long it is, and takes its time."""
+
+    def body() -> Iterator[bytes]:
+        yield b"a" * 50
+        time.sleep(0.5)
+        yield b"a" * 50
+
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.request("POST", "/upload/", body(), encode_chunked=True)
+    with closing(connection), closing(connection.getresponse()) as response:
+        return response.status
