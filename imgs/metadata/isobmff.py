@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from imgs.metadata.boxes import Box, Extent, boxes
 from imgs.metadata.items import locate_items, locate_samples
-from imgs.metadata.structure import Unfollowable
+from imgs.metadata.structure import MAX_PARTS, Unfollowable
 
 _Tree: TypeAlias = "Mapping[bytes, _Tree]"
 
@@ -42,7 +42,10 @@ def clean_isobmff(data: bytes) -> bytes:
     top = list(_top_boxes(data))
     known: dict[bytes, list[Box]] = {}
     unknown: list[Box] = []
-    _sort(data, top, TREE, known, unknown)
+    for number, (box, has_place) in enumerate(_tree(data, top, TREE)):
+        if number == MAX_PARTS:
+            raise Unfollowable
+        (known.setdefault(box.kind, []) if has_place else unknown).append(box)
     _check_kinds(data, known, unknown)
     items = locate_items(data, known)
     stores = sorted((box.body, box.end) for kind in (b"mdat", b"idat") for box in known.get(kind, ()))
@@ -67,16 +70,14 @@ def _top_boxes(data: bytes) -> Iterator[Box]:
         yield from boxes(data, 0, len(data))
 
 
-def _sort(data: bytes, siblings: Iterable[Box], tree: _Tree, known: dict[bytes, list[Box]], unknown: list[Box]) -> None:
-    """Adds each box and what is in it to `known`, by kind, or to `unknown` where `tree` has no place for its kind."""
+def _tree(data: bytes, siblings: Iterable[Box], tree: _Tree) -> Iterator[tuple[Box, bool]]:
+    """Each box and those in it, and whether `tree` has a place for its kind; where it has none, what is in it stays
+    unread."""
     for box in siblings:
-        if box.kind not in tree:
-            unknown.append(box)
-            continue
-        known.setdefault(box.kind, []).append(box)
-        if children := tree[box.kind]:
+        yield box, box.kind in tree
+        if children := tree.get(box.kind):
             version = 4 if box.kind == b"meta" else 0  # bytes
-            _sort(data, boxes(data, box.body + version, box.end), children, known, unknown)
+            yield from _tree(data, boxes(data, box.body + version, box.end), children)
 
 
 def _check_kinds(data: bytes, known: Mapping[bytes, list[Box]], unknown: list[Box]) -> None:

@@ -31,9 +31,13 @@ def clean_webp(data: bytes) -> bytes:
 
 
 def _cleaned(chunks: Iterator[tuple[bytes, bytes]]) -> Iterator[bytes]:
+    parts_left = MAX_PARTS
     for kind, payload in chunks:
         if kind == b"ANMF":
-            parts = _chunks(payload, FRAME_HEAD_BYTES, len(payload))
+            parts = list(_chunks(payload, FRAME_HEAD_BYTES, len(payload)))
+            parts_left -= len(parts)
+            if parts_left < 0:
+                raise Unfollowable
             frame = b"".join(_chunk(part, inner) for part, inner in parts if part in PICTURE)
             yield _chunk(kind, payload[:FRAME_HEAD_BYTES] + frame)
         elif kind in KEPT:

@@ -1,7 +1,6 @@
 """The small version is right by construction, and no file makes it raise anything but its own errors."""
 
 import struct
-import time
 from pathlib import Path
 
 import pytest
@@ -220,10 +219,16 @@ def test_it_refuses_other_types(bench: Bench, case: str) -> None:
     assert bench.code(OTHER_TYPES[case]) == "unsupported_type"
 
 
+@pytest.fixture
+def no_decoders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who opens a picture with any decoder gets another error than any that is expected."""
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.__init__", None)
+    monkeypatch.setattr("pyvips.Source.new_from_memory", None)
+
+
+@pytest.mark.usefixtures("no_decoders")
 def test_it_refuses_a_scan_bomb_without_decoding_it(bench: Bench) -> None:
-    started = time.process_time()
     assert bench.code(scan_bomb(5000)) == "too_complex"
-    assert time.process_time() - started < 1
 
 
 def test_it_accepts_as_many_scans_as_an_odd_encoder_writes(bench: Bench) -> None:
@@ -241,12 +246,10 @@ def test_it_counts_no_scans_in_what_a_camera_appends(bench: Bench) -> None:
     assert bench.run(data[:2] + comment + data[2:] + film).width == 400
 
 
+@pytest.mark.usefixtures("no_decoders")
 @pytest.mark.parametrize("image_format", ["GIF", "PNG", "WEBP"])
 def test_it_refuses_an_animation_of_too_many_frames_without_decoding_one(bench: Bench, image_format: str) -> None:
-    bomb = many_frames(image_format, 90_000, 6000, 6000)
-    started = time.process_time()
-    assert bench.code(bomb) == "too_complex"
-    assert time.process_time() - started < 1
+    assert bench.code(many_frames(image_format, 90_000, 6000, 6000)) == "too_complex"
 
 
 @pytest.mark.parametrize("image_format", ["GIF", "PNG", "WEBP"])

@@ -83,21 +83,30 @@ ENDLESS = {
 }
 
 
+CPU_SECONDS = 10.0  # measured: 0.3 at most; what looks at the rest of the file for each of its parts takes hours
+
+
 @pytest.mark.parametrize(("image_format", "data"), ENDLESS.values(), ids=ENDLESS)
-def test_it_is_quick_with_a_file_made_to_take_long(image_format: str, data: bytes) -> None:
-    started = time.process_time()
+def test_it_ends_soon_with_a_file_made_to_take_long(image_format: str, data: bytes) -> None:
+    started = time.thread_time()
     clean(data, image_format)
-    assert time.process_time() - started < 2  # measured: 0.6 at most
+    assert time.thread_time() - started < CPU_SECONDS
 
 
-def test_it_is_quick_with_extents_that_all_lie_on_each_other() -> None:
+@pytest.mark.parametrize("case", ["WebP frames", "AVIF tracks"])
+def test_it_counts_the_parts_of_all_parts_together(case: str) -> None:
+    image_format, data = ENDLESS[case]
+    assert clean(data, image_format) is None
+
+
+def test_it_ends_soon_with_extents_that_all_lie_on_each_other() -> None:
     names = box(b"infe", struct.pack(">LHH4sB", 2 << 24, 1, 0, b"av01", 0))
     extents = struct.pack(">HHH", 1, 0, 49_000) + struct.pack(">LL", 900, 4_000_000) * 49_000
     lists = box(b"iinf", struct.pack(">LH", 0, 1) + names) + box(b"iloc", struct.pack(">LHH", 0, 0x4400, 1) + extents)
     data = box(b"mdat", bytes(4_400_000)) + box(b"meta", bytes(4) + lists)
-    started = time.process_time()
+    started = time.thread_time()
     assert clean(data, "AVIF") is data
-    assert time.process_time() - started < 2
+    assert time.thread_time() - started < CPU_SECONDS
 
 
 @st.composite

@@ -247,7 +247,7 @@ async def test_stopping_ends_the_child_and_tells_who_waits(desk: Desk) -> None:
     hanging = await desk.hang()
     started = time.monotonic()
     desk.sandbox.stop()
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 20  # measured: 0.3; killing is not waiting
     with pytest.raises(ChildDied):
         await hanging.task
     assert await hanging.dies()

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,9 +104,7 @@ def test_children_end_with_a_program_that_is_killed(server: Start, tmp_path: Pat
         process.stdout.readline()
         with pipe.open("rb" if picture == "hang" else "wb", 0):  # opens when the child does
             process.kill()
-            began = time.monotonic()
             assert process.communicate(timeout=30) == ("", "")  # returns when the last process with this output ended
-            assert time.monotonic() - began < 5
 
 
 def descendants(pid: int) -> list[int]:
