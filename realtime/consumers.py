@@ -75,6 +75,7 @@ class GalleryConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no t
         """Act on one message of the browser."""
         text = message.get("text")
         if len(text.encode() if text else message.get("bytes") or b"") > protocol.FRAME_MAX_BYTES:
+            log.warning("closed a socket that sent a frame too large", extra={"address": self._address})
             await self.close(MESSAGE_TOO_BIG)
             return
         match protocol.parse(text):

@@ -16,6 +16,7 @@ from imgs.models import Gallery
 from imgs.outages import Outage
 from realtime import protocol
 from realtime.audience import NO_SUCH_GALLERY, Audience, Viewer, send_text
+from realtime.held import Held
 from realtime.outgoing import Outgoing
 from realtime.replay import Replay
 from realtime.shared_call import SharedCall
@@ -24,7 +25,6 @@ from realtime.threads import in_database
 LOOK_SECONDS = 1.0
 AGAIN_SECONDS = 0.25
 GAP_SECONDS = 0.05
-HELD_MAX = 1000
 
 PROCESS = secrets.token_hex(8)
 
@@ -47,7 +47,7 @@ class Hub:
         self.running = True
         self.loop = asyncio.get_running_loop()
         self._audience = Audience(self._heartbeat)
-        self._held: dict[tuple[str, int], Changes] = {}
+        self._held = Held()
         self._outgoing = Outgoing(self._audience.post, lambda: self._audience.is_behind)
         self._replay = Replay(self.cursor)
         self._gap: asyncio.TimerHandle | None = None
@@ -172,22 +172,17 @@ class Hub:
         if offered["to"] <= self.cursor or (self.epoch and epoch != self.epoch):
             return
         if offered["from"] > self.cursor or not self.epoch:
-            if len(self._held) < HELD_MAX:
-                self._held[epoch, offered["from"]] = offered
+            self._held.keep(epoch, offered)
             if self.epoch:  # else the head is being read this moment
                 self._gap = self._gap or self.loop.call_later(GAP_SECONDS, self._close_gap)
             return
         self._relay(offered)
-        while held := self._held.pop((epoch, self.cursor), None):
+        while held := self._held.take(epoch, self.cursor):
             self._relay(held)
 
     def _close_gap(self) -> None:
         self._gap = None
-        self._held = {
-            (epoch, start): held
-            for (epoch, start), held in self._held.items()
-            if epoch == self.epoch and held["to"] > self.cursor
-        }
+        self._held.forget(self.epoch, self.cursor)
         if self._held:
             self._gap_fill = asyncio.create_task(self._fill_gap())
 

@@ -409,11 +409,13 @@ async def test_it_notes_the_first_bad_message_of_a_socket_and_no_more(
     assert "WARNING realtime.consumers: refused code='bad_message' path='/ws/gallery/main/' address=" in line
 
 
-async def test_it_closes_with_1009_after_a_frame_over_64_kb() -> None:
+async def test_it_closes_with_1009_after_a_frame_over_64_kb_and_notes_it(caplog: pytest.LogCaptureFixture) -> None:
     async with connected() as socket:
         await socket.receive()
         await socket.send("x" * (64 * 1024 + 1))
         assert await socket.receive() == {"closed": 1009}
+    (record,) = caplog.records
+    assert record.getMessage() == "closed a socket that sent a frame too large"
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", None, "http://[", "http://a\n" + "b" * 5000])
