@@ -25,27 +25,17 @@ CHANGING = {"original_url", "compressed_url", "srcset", "urls_expire_at"}
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[GalleryServer]:
     """The running program, with staff."""
-    yield from running(tmp_path / "first")
+    with GalleryServer(tmp_path / "first") as server:
+        server.start()
+        server.add_staff()
+        yield server
 
 
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator[GalleryServer]:
     """Another installation, empty and not running."""
-    server = GalleryServer(tmp_path / "second")
-    yield server
-    server.visitor.close()
-    server.stop()
-
-
-def running(folder: Path) -> Iterator[GalleryServer]:
-    server = GalleryServer(folder)
-    try:
-        server.start()
-        server.add_staff()
+    with GalleryServer(tmp_path / "second") as server:
         yield server
-    finally:
-        server.visitor.close()
-        server.stop()
 
 
 def send(server: GalleryServer, content: bytes) -> str:

@@ -17,13 +17,9 @@ KILLS = 3
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[GalleryServer]:
-    server = GalleryServer(tmp_path)
-    try:
+    with GalleryServer(tmp_path) as server:
         server.start()
         yield server
-    finally:
-        server.visitor.close()
-        server.stop()
 
 
 def send_until_it_dies(server: GalleryServer, accepted: list[str], enough: threading.Event) -> None:

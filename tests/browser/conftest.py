@@ -30,14 +30,10 @@ class OpenPage(Protocol):
 @pytest.fixture(scope="session")
 def gallery_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GalleryServer]:
     """The running program, with one member of staff."""
-    server = GalleryServer(tmp_path_factory.mktemp("gallery"))
-    try:
+    with GalleryServer(tmp_path_factory.mktemp("gallery")) as server:
         server.start()
         server.add_staff()
         yield server
-    finally:
-        server.visitor.close()
-        server.stop()
 
 
 @pytest.fixture(scope="session")

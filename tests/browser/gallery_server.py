@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -22,13 +22,14 @@ STAFF_NAME, STAFF_PASSWORD = "staff", "a long walk by the sea"
 
 
 class GalleryServer:
-    """`manage.py serve` on a free port with data of its own. It keeps both over a restart.
+    """`manage.py serve` on a free port with data of its own, from its start to the end of a `with` block. It keeps both
+    over a restart.
 
-    `program` is what Python runs instead of manage.py, `environment` what it is told besides.
+    `environment` is what it is told besides, `program` what Python runs instead of manage.py.
     """
 
     def __init__(
-        self, data_dir: Path, program: Sequence[str] = ("manage.py",), environment: Mapping[str, str] | None = None
+        self, data_dir: Path, environment: Mapping[str, str] | None = None, program: Sequence[str] = ("manage.py",)
     ) -> None:
         data_dir.mkdir(exist_ok=True)
         self.data_dir = data_dir
@@ -46,6 +47,13 @@ class GalleryServer:
         }
         self._program = program
         self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.visitor.close()
+        self.stop()
 
     def start(self, path: str = "/readyz") -> None:
         """Start, and wait until it answers 200 at `path`: by default, until all its parts are usable."""

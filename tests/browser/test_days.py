@@ -255,12 +255,10 @@ def test_nothing_piles_up_on_a_page_that_nobody_sees(live_gallery: LiveGallery, 
 @pytest.fixture
 def away_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GalleryServer]:
     """A server of its own, whose image URLs live five seconds."""
-    server = GalleryServer(tmp_path_factory.mktemp("away"), environment={"SIGNED_URL_SECONDS": "5"})
-    server.start()
-    server.add_staff()
-    yield server
-    server.visitor.close()
-    server.stop()
+    with GalleryServer(tmp_path_factory.mktemp("away"), {"SIGNED_URL_SECONDS": "5"}) as server:
+        server.start()
+        server.add_staff()
+        yield server
 
 
 def test_a_wall_comes_back_from_a_long_absence(away_server: GalleryServer, open_page: OpenPage) -> None:

@@ -206,8 +206,7 @@ def test_an_upload_waits_as_long_as_the_server_asks_for(live_gallery: LiveGaller
 
 
 def test_an_upload_that_finds_no_room_is_sent_as_soon_as_there_is(tmp_path: Path, open_page: OpenPage) -> None:
-    server = GalleryServer(tmp_path / "full", environment={"STORAGE_LIMIT_BYTES": str(len(PHOTO) * 3 // 2)})
-    try:
+    with GalleryServer(tmp_path / "full", {"STORAGE_LIMIT_BYTES": str(len(PHOTO) * 3 // 2)}) as server:
         server.start()
         server.add_staff()
         with closing(server.staff()) as staff:
@@ -220,9 +219,6 @@ def test_an_upload_that_finds_no_room_is_sent_as_soon_as_there_is(tmp_path: Path
             gallery.remove("in the way.jpg")
             page.clock.fast_forward(40_000)
             expect(page.locator(".upload[data-state=ready]")).to_be_visible()
-    finally:
-        server.visitor.close()
-        server.stop()
 
 
 def test_an_answer_of_before_a_restore_brings_no_picture_back(live_gallery: LiveGallery, open_page: OpenPage) -> None:

@@ -26,13 +26,9 @@ FORGET_AT_ONCE = struct.pack("ii", 1, 0)
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GalleryServer]:
-    server = GalleryServer(tmp_path_factory.mktemp("broken"))
-    try:
+    with GalleryServer(tmp_path_factory.mktemp("broken")) as server:
         server.start()
         yield server
-    finally:
-        server.visitor.close()
-        server.stop()
 
 
 def begin_upload(server: GalleryServer, length: int) -> socket.socket:

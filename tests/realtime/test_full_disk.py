@@ -131,16 +131,11 @@ def on_small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tu
     """The real program with its database, or everything, on a small disk."""
     name, size = request.param
     with small_disk(tmp_path / name, size) as disk:
-        server = GalleryServer(
-            tmp_path / "data", environment={"DATABASE_URL": f"sqlite:///{disk.folder}/dinding.sqlite3"}
-        )
-        try:
+        database = f"sqlite:///{disk.folder}/dinding.sqlite3"
+        with GalleryServer(tmp_path / "data", {"DATABASE_URL": database}) as server:
             server.start()
             server.add_staff()
             yield server, disk
-        finally:
-            server.visitor.close()
-            server.stop()
 
 
 def test_it_goes_through_a_full_disk_under_the_database_without_a_loss(
@@ -202,8 +197,7 @@ def attempt(shown: LiveGallery) -> httpx.Response:
 
 
 def test_a_body_that_the_limit_has_no_room_for_is_refused_while_it_arrives(tmp_path: Path) -> None:
-    server = GalleryServer(tmp_path / "data", environment={"STORAGE_LIMIT_BYTES": "150000"})
-    try:
+    with GalleryServer(tmp_path / "data", {"STORAGE_LIMIT_BYTES": "150000"}) as server:
         server.start()
         server.add_staff()
         with closing(server.staff()) as staff:
@@ -211,14 +205,9 @@ def test_a_body_that_the_limit_has_no_room_for_is_refused_while_it_arrives(tmp_p
             gallery.upload(picture() + bytes(90_000), "in the way.jpg")
             status, code = answer_to_half(server, 2 * MEGABYTE)
             assert (status, code) == (507, "storage_full")
-            assert (
-                answer_to_chunks(server) == 403
-            )  # it could be small: it is judged like any other, for its token first
+            assert answer_to_chunks(server) == 403  # it may be small: it is judged as any other, for its token first
             gallery.remove("in the way.jpg")
             assert gallery.upload(picture() + bytes(120_000))["status"] == "queued"
-    finally:
-        server.visitor.close()
-        server.stop()
 
 
 def answer_to_half(server: GalleryServer, size: int) -> tuple[int, str]:

@@ -52,22 +52,19 @@ class Soak:
     def __init__(self, browser: Browser, data_dir: Path, photographs: Path | None = None) -> None:
         self._browser = browser
         self._pump: Page = browser.new_page()
-        self._server = GalleryServer(data_dir, program=PROGRAM, environment=ENVIRONMENT)
+        self._server = GalleryServer(data_dir, ENVIRONMENT, PROGRAM)
         self._photographs = photographs
         self._screens: list[Screen] = []
         self.report = Report()
 
     def run(self, minutes: float) -> Report:
         """Do it all."""
-        try:
-            self._server.start()
-            self._server.add_staff()
-            with closing(self._server.staff()) as staff:
-                self._gallery = LiveGallery(self._server, staff)
-                self._run(Traffic(self._gallery, LiveGallery(self._server, staff)), minutes)
-        finally:
-            self._server.visitor.close()
-            self._server.stop()
+        with self._server as server:
+            server.start()
+            server.add_staff()
+            with closing(server.staff()) as staff:
+                self._gallery = LiveGallery(server, staff)
+                self._run(Traffic(self._gallery, LiveGallery(server, staff)), minutes)
         return self.report
 
     def _run(self, traffic: Traffic, minutes: float) -> None:
