@@ -2,6 +2,16 @@
 
 from playwright.sync_api import Page, expect
 
+# What a console says while the server is away, and when a picture is removed while it is fetched
+GONE = (
+    "ERR_CONNECTION_REFUSED",
+    "WebSocket connection",
+    "could not be loaded",
+    "ERR_EMPTY_RESPONSE",
+    "ERR_CONNECTION_RESET",
+)
+REMOVED = "status of 404"
+
 
 def live(page: Page) -> Page:
     """The page, once it is connected and shows the gallery."""

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from tests import pictures
 from tests.browser.conftest import OpenPage
 from tests.browser.gallery_server import GalleryServer, LiveGallery
-from tests.browser.page import live
+from tests.browser.page import GONE, REMOVED, live
 from tests.soak.screens import PROBE, HiddenTab
 from tests.soak.soak import Soak
 from tests.stack.fleet import until
@@ -19,13 +19,6 @@ from tests.stack.fleet import until
 SMALL = pictures.encoded(pictures.quadrants(), "JPEG")
 KEPT = 30
 LAPTOP = {"width": 1280, "height": 720}
-GONE = (
-    "ERR_CONNECTION_REFUSED",
-    "WebSocket connection",
-    "could not be loaded",
-    "ERR_EMPTY_RESPONSE",
-    "ERR_CONNECTION_RESET",
-)
 # Runs in the checkout, on the data of a server that is down: more changes than can be replayed
 MUCH_HAPPENS = """
 from imgs import jobs, removal
@@ -67,7 +60,7 @@ def keep_few(page: Page) -> None:
 
 def forgetful(open_page: OpenPage, gallery: LiveGallery) -> Page:
     """A page that shows the newest KEPT of more pictures."""
-    page = open_page("about:blank", viewport=LAPTOP)
+    page = open_page("about:blank", viewport=LAPTOP, expected=(REMOVED,))
     keep_few(page)
     page.goto(gallery.url)
     expect(live(page).locator("#cards .card[data-status=ready]")).to_have_count(KEPT)
@@ -83,7 +76,7 @@ def test_a_page_keeps_nothing_of_pictures_that_were_removed(live_gallery: LiveGa
     for number, name in enumerate(names):
         live_gallery.upload(pictures.photo(1500, 1000, seed=number), name)
     until(lambda: all(card["srcset"] for card in live_gallery.cards()))
-    page = live(open_page(live_gallery.url, viewport=LAPTOP, expected=("404",)))  # one that goes while it is fetched
+    page = live(open_page(live_gallery.url, viewport=LAPTOP, expected=(REMOVED,)))
     expect(page.locator(".frame-original[srcset]")).to_have_count(5)
     browser = page.context.new_cdp_session(page)
 
@@ -113,7 +106,7 @@ def test_a_page_at_its_top_lets_go_of_the_oldest(live_gallery: LiveGallery, open
 
 def test_failures_of_others_push_no_picture_off_the_page(live_gallery: LiveGallery, open_page: OpenPage) -> None:
     live_gallery.upload(SMALL, "seen.jpg")
-    page = open_page("about:blank", viewport=LAPTOP)
+    page = open_page("about:blank", viewport=LAPTOP, expected=(REMOVED,))
     keep_few(page)
     page.goto(live_gallery.url)
     expect(live(page).locator("#cards .card[data-status=ready]")).to_have_count(1)
@@ -196,7 +189,7 @@ def test_a_comparison_that_is_opened_hours_later_shows_both_pictures(
 
 def test_an_upload_ends_although_its_card_was_let_go_meanwhile(live_gallery: LiveGallery, open_page: OpenPage) -> None:
     upload_many(live_gallery, KEPT + 1)
-    page = open_page("about:blank", viewport=LAPTOP)
+    page = open_page("about:blank", viewport=LAPTOP, expected=(REMOVED,))
     keep_few(page)
     page.add_init_script("""
       const Socket = WebSocket;

@@ -7,15 +7,8 @@ from playwright.sync_api import Page, Route, expect
 from tests import pictures
 from tests.browser.conftest import OpenPage
 from tests.browser.gallery_server import GalleryServer, LiveGallery
-from tests.browser.page import choose, live
+from tests.browser.page import GONE, REMOVED, choose, live
 
-GONE = (
-    "ERR_CONNECTION_REFUSED",
-    "WebSocket connection",
-    "could not be loaded",
-    "ERR_EMPTY_RESPONSE",
-    "ERR_CONNECTION_RESET",
-)
 SMALL = pictures.encoded(pictures.quadrants(), "JPEG")
 
 
@@ -46,7 +39,7 @@ def test_a_card_shows_original_and_small_version_with_their_sizes(
 
 
 def test_a_removed_picture_leaves_every_open_page(live_gallery: LiveGallery, open_page: OpenPage) -> None:
-    page = live(open_page(live_gallery.url))
+    page = live(open_page(live_gallery.url, expected=(REMOVED,)))
     card = live_gallery.upload(SMALL, "regret.jpg")
     shown = page.locator(f'[data-image-id="{card["id"]}"]')
     expect(shown.locator(".frame-original.is-loaded")).to_be_visible()

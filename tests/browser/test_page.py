@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, FileChooser, Page, expect
 from tests import pictures
 from tests.browser.conftest import OpenPage
 from tests.browser.gallery_server import LiveGallery
-from tests.browser.page import choose, live
+from tests.browser.page import REMOVED, choose, live
 from tests.stack.fleet import until
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 3}
@@ -117,7 +117,7 @@ def test_a_swipe_moves_to_the_next_picture(live_gallery: LiveGallery, open_page:
 
 def test_a_dialog_closes_when_its_picture_is_removed(live_gallery: LiveGallery, open_page: OpenPage) -> None:
     live_gallery.upload(SMALL, f"gone-{live_gallery.slug}.jpg")
-    page = live(open_page(live_gallery.url))
+    page = live(open_page(live_gallery.url, expected=(REMOVED,)))
     expect(page.locator(".frame-original.is-loaded")).to_be_visible()
     page.locator(".card-open").click()
     expect(page.locator(".picture-original")).to_have_js_property("naturalWidth", 400)

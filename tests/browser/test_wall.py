@@ -12,16 +12,10 @@ from playwright.sync_api import Page, Request, expect
 from tests import pictures
 from tests.browser.conftest import OpenPage
 from tests.browser.gallery_server import GalleryServer, LiveGallery
+from tests.browser.page import GONE, REMOVED
 from tests.stack.fleet import until
 
 FULL_HD = {"width": 1920, "height": 1080}
-GONE = (
-    "ERR_CONNECTION_REFUSED",
-    "WebSocket connection",
-    "could not be loaded",
-    "ERR_EMPTY_RESPONSE",
-    "ERR_CONNECTION_RESET",
-)
 STAGE_MS = 6_000
 # Pictures whose originals are lost
 MANY_FAIL = """
@@ -177,7 +171,7 @@ def test_more_pictures_leave_no_more_in_the_document(full_gallery: LiveGallery, 
 def test_what_hangs_stays_until_what_replaces_it_has_come(live_gallery: LiveGallery, open_page: OpenPage) -> None:
     upload_many(live_gallery, 20)
     mark = live_gallery.upload(pictures.photo(600, 400), "mark.jpg")
-    wall = open_page(live_gallery.wall_url, reduced_motion="reduce")
+    wall = open_page(live_gallery.wall_url, expected=(REMOVED,), reduced_motion="reduce")
     expect(wall.locator(f'.wall__tile[data-image-id="{mark["id"]}"]')).to_have_count(1)
     expect(wall.locator(".wall__tile").nth(12)).to_be_visible()
     wall.route("**/image/**", lambda _: None)  # no answer, until nobody listens here any more
@@ -217,7 +211,7 @@ def test_a_wall_whose_clock_is_wrong_shows_pictures_all_the_same(
 
 def test_a_removed_picture_leaves_stage_and_mosaic(live_gallery: LiveGallery, open_page: OpenPage) -> None:
     hung = live_gallery.upload(pictures.photo(600, 400, seed=3), "hung.jpg")
-    wall = open_page(live_gallery.wall_url)
+    wall = open_page(live_gallery.wall_url, expected=(REMOVED,))
     expect(wall.locator(f'.wall__tile[data-image-id="{hung["id"]}"]')).to_have_count(1)
     staged = live_gallery.upload(pictures.photo(600, 400, seed=4), "staged.jpg")
     on_stage(wall, staged)
@@ -230,7 +224,7 @@ def test_a_removed_picture_leaves_stage_and_mosaic(live_gallery: LiveGallery, op
 
 def test_older_pictures_come_when_many_were_removed(live_gallery: LiveGallery, open_page: OpenPage) -> None:
     oldest, *_ = upload_many(live_gallery, 64)
-    wall = open_page(live_gallery.wall_url, expected=("status of 404",))  # one that goes while it is fetched
+    wall = open_page(live_gallery.wall_url, expected=(REMOVED,))
     expect(wall.locator(".wall__tile").nth(10)).to_be_visible()
     live_gallery.server.shell(
         "from imgs import jobs, removal; from imgs.models import UploadedImage\n"
@@ -244,7 +238,7 @@ def test_older_pictures_come_when_many_were_removed(live_gallery: LiveGallery, o
 def test_pictures_that_nobody_can_see_push_none_off_the_wall(live_gallery: LiveGallery, open_page: OpenPage) -> None:
     hung = upload_many(live_gallery, 3)
     fail = MANY_FAIL.format(slug=live_gallery.slug, number=62)  # more than a page holds, and than a wall keeps
-    wall = open_page(live_gallery.wall_url)
+    wall = open_page(live_gallery.wall_url, expected=(REMOVED,))
     expect(wall.locator(".wall__tile")).to_have_count(len(hung))
     live_gallery.server.shell(fail)
     live_gallery.remove("2.jpg")
