@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from imgs import jobs
 from imgs.models import UploadedImage
+from imgs.storing import StorageAway, check_storage
 
 CHUNK = 500
 SAMPLE_MIN = 20
@@ -27,10 +28,6 @@ FOLDERS = ("originals", "compressed", "renditions")
 SETTLE_SECONDS = 1.0  # a removal deletes its files a moment after its row
 
 Status = UploadedImage.Status
-
-
-class StorageAway(Exception):
-    """The storage is not what it should be, as when its disk is not mounted: nothing in it can be judged."""
 
 
 @dataclass
@@ -146,16 +143,6 @@ class Audit:
         self.totals.found += 1
         self.totals.repaired += self._fix
         self._report(f"{problem} -> {repaired}" if self._fix else problem)
-
-
-def check_storage() -> None:
-    """Raise StorageAway when there are images, but no place where originals could be."""
-    try:
-        folders, _files = default_storage.listdir("")
-    except FileNotFoundError:
-        folders = []
-    if "originals" not in folders and UploadedImage.objects.exclude(status=Status.REMOVED).exists():
-        raise StorageAway("there are images, but the storage has no folder `originals`; is its disk mounted?")
 
 
 def check_originals() -> None:

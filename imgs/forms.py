@@ -8,8 +8,6 @@ from imgs import problems
 from imgs.models import default_options
 from imgs.options import FORMATS, QUALITIES, WIDTHS, Options
 
-SEVERAL = "several"
-
 
 class UploadForm(forms.Form):
     """One picture, what to make of it, and a key by which the client may safely send it again."""
@@ -23,7 +21,7 @@ class UploadForm(forms.Form):
     def clean_image(self) -> Any:
         """The one picture; of two, one would be lost without a word."""
         if len(self.files.getlist("image")) > 1:
-            raise forms.ValidationError("", code=SEVERAL)
+            raise forms.ValidationError("")
         return self.cleaned_data["image"]
 
     @property
@@ -34,8 +32,8 @@ class UploadForm(forms.Form):
 
     def problem(self) -> problems.Problem:
         """What to answer when the form is not valid."""
-        if self.has_error("image", SEVERAL):
-            return problems.bad_request()
+        if len(self.files.getlist("image")) > 1:
+            return problems.one_at_a_time()
         if "image" in self.errors:
             return problems.missing_file()
         return problems.bad_request() if "key" in self.errors else problems.invalid_parameter()

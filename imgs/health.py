@@ -6,7 +6,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.db import connection
 
-from imgs import notify
+from imgs import notify, storing
 from imgs.models import Gallery
 
 
@@ -22,7 +22,8 @@ def check_channel_layer() -> None:
 
 
 def check_storage() -> None:
-    """Write a file where uploads arrive."""
+    """Write a file where uploads arrive, and look for the folder that keeps them."""
+    storing.check_storage()
     with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as file:
         file.write(b"0")
 

@@ -17,7 +17,7 @@ from imgs.formats import ACCEPTED_EXTENSIONS
 from imgs.header import Header, UnreadableImage, UnsupportedType, read_header
 from imgs.models import Gallery, UploadedImage, default_options
 from imgs.options import Options
-from imgs.storing import discard_unless_named
+from imgs.storing import check_storage, discard_unless_named
 
 DISK_RESERVE_BYTES = 64 * 1024 * 1024
 
@@ -87,14 +87,9 @@ def examine(file: UploadedFile) -> Header:
 
 def check_room(size: int) -> None:
     """Raise the problem storage_full when `size` more bytes do not fit on the disk or under STORAGE_LIMIT_BYTES."""
-    if not disk_has_room(size) or not limit_has_room(size):
-        raise problems.storage_full()
-
-
-def limit_has_room(size: int) -> bool:
-    """Whether STORAGE_LIMIT_BYTES has room for `size` bytes more. Asks the database when there is a limit."""
     limit = settings.STORAGE_LIMIT_BYTES
-    return not limit or stored_bytes() + size <= limit
+    if not disk_has_room(size) or (limit and stored_bytes() + size > limit):
+        raise problems.storage_full()
 
 
 def disk_has_room(size: int) -> bool:
@@ -114,7 +109,8 @@ def stored_bytes() -> int:
 
 
 def _keep(file: UploadedFile, header: Header, **values: Any) -> UploadedImage:
-    """Store the file and queue its row; without the row the file goes again."""
+    """Store the file and queue its row; without the row the file goes again. Raises OSError, StorageAway among them."""
+    check_storage()
     identity = uuid4()
     name = default_storage.save(f"originals/{identity}{header.extension}", file)
     try:

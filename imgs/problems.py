@@ -62,6 +62,11 @@ def bad_request() -> Problem:
     return Problem("bad_request", HTTPStatus.BAD_REQUEST, _("The request could not be understood."))
 
 
+def one_at_a_time() -> Problem:
+    """More than one file in the field `image`."""
+    return Problem("bad_request", HTTPStatus.BAD_REQUEST, _("Send one picture per request."))
+
+
 def csrf_failed() -> Problem:
     """The CSRF token is missing or is another visitor's."""
     return Problem(
@@ -81,7 +86,7 @@ def method_not_allowed() -> Problem:
 
 def conflict() -> Problem:
     """The same upload key came with other bytes, or its picture was removed."""
-    return Problem("conflict", HTTPStatus.CONFLICT, _("This upload was already used for another picture."))
+    return Problem("conflict", HTTPStatus.CONFLICT, _("This upload was already used, or its picture was removed."))
 
 
 def stale_revision() -> Problem:

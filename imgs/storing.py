@@ -26,6 +26,22 @@ class FinishedFile(File):  # type: ignore[type-arg]
         return str(self.name)
 
 
+class StorageAway(OSError):
+    """The storage is not what it should be, as when its disk is not mounted: nothing in it can be judged, and nothing
+    may be put where the disk would cover it.
+    """
+
+
+def check_storage() -> None:
+    """Raise StorageAway when there are images, but no place where originals could be."""
+    try:
+        folders, _files = default_storage.listdir("")
+    except FileNotFoundError:
+        folders = []
+    if "originals" not in folders and UploadedImage.objects.exclude(status=UploadedImage.Status.REMOVED).exists():
+        raise StorageAway("there are images, but the storage has no folder `originals`; is its disk mounted?")
+
+
 @contextmanager
 def stored(image: UUID, files: dict[str, Path]) -> Iterator[dict[str, str]]:
     """Move finished files into storage under the wanted names; the names they got, for a row that is about to say them.

@@ -1,6 +1,7 @@
 """Django under ASGI with a bound: at most 16 requests at work at once, on threads that keep their connections."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import Context, copy_context
@@ -102,7 +103,14 @@ class BoundedHandler(ASGIHandler):
         return answer
 
     def create_request(self, scope: Any, body_file: Any) -> Any:
-        """The request, or the answer to one with headers that can't be read, such as a charset that is none."""
+        """The request, or the answer to one with headers that can't be read, such as a charset that is none.
+
+        Django takes a form without a Content-Length for an empty one; a body that came in chunks is measured here.
+        """
+        if all(name != b"content-length" for name, _value in scope["headers"]):
+            length = body_file.seek(0, os.SEEK_END)
+            body_file.seek(0)
+            scope = {**scope, "headers": [*scope["headers"], (b"content-length", b"%d" % length)]}
         try:
             return super().create_request(scope, body_file)
         except ValueError:

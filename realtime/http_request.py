@@ -91,7 +91,7 @@ class CappedRequest(WebRequest):  # type: ignore[misc]  # Daphne has no types
     async def look_for_room(self, length: int | None) -> None:
         """Refuse, while it arrives, a body that the limit on storage has no room for."""
         is_over = await is_over_limit(length)
-        if is_over and self.channel and self.is_arriving and not self.refused:
+        if is_over and not self.finished and self.channel and self.is_arriving and not self.refused:
             self.refuse(problems.storage_full)
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802

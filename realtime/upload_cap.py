@@ -18,9 +18,9 @@ from django.http import HttpRequest, parse_cookie
 from django.utils import translation
 
 from imgs import problems
-from imgs.intake import disk_has_room, limit_has_room
+from imgs.intake import disk_has_room, stored_bytes
 
-from .threads import in_database
+from .threads import share_in_database
 
 WHOLE_BODY = "dinding.body"  # scope["extensions"]: the body as a binary file; whoever takes it out closes it
 SMALL_BODY_BYTES = 100_000  # held in memory: always let through, so that staff can log in and tidy up a full disk
@@ -70,7 +70,7 @@ async def is_over_limit(length: int | None) -> bool:
     if not settings.STORAGE_LIMIT_BYTES or size <= 0:
         return False
     try:
-        return not await in_database(limit_has_room, size)
+        return await share_in_database(stored_bytes) + size > settings.STORAGE_LIMIT_BYTES
     except DatabaseError:
         return False  # whoever takes the picture in meets it, too, and names it
 

@@ -4,6 +4,8 @@ import asyncio
 import logging
 import os
 import shutil
+import stat
+import tempfile
 import time
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
@@ -167,7 +169,7 @@ class Workshop:
                 await self.hand_back_owed()
             return
         log.warning("an attempt failed", extra={"image": str(job.image), "error": f"{type(error).__name__}: {error}"})
-        is_lost = isinstance(error, FileNotFoundError) and not await asyncio.to_thread(job.source.exists)
+        is_lost = isinstance(error, FileNotFoundError) and not await asyncio.to_thread(os.path.exists, job.source)
         code = jobs.ORIGINAL_MISSING if is_lost else jobs.PROCESSING_FAILED
         with suppress(DatabaseError):  # else the lease runs out, and the next claim or give_up ends the job
             await in_database(jobs.retry_later, job, code)
@@ -178,7 +180,7 @@ class Workshop:
             return self._room
         if isinstance(error, (OperationalError, InterfaceError)):
             return self._database
-        if isinstance(error, OSError) and not await asyncio.to_thread(job.source.parent.is_dir):
+        if isinstance(error, OSError) and not await asyncio.to_thread(_storage_works, job):
             return self._storage
         return None
 
@@ -187,6 +189,15 @@ class Workshop:
             task = asyncio.create_task(self.fill())
             self._fills.add(task)
             task.add_done_callback(self._fills.discard)
+
+
+def _storage_works(job: Job) -> bool:
+    """Whether pictures can be stored and the folder that the job's is in can be read, whatever became of that one."""
+    try:
+        with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR):
+            return stat.S_ISDIR(job.source.parent.stat().st_mode)
+    except OSError:
+        return False
 
 
 @contextmanager

@@ -85,10 +85,12 @@ def test_it_refuses_a_key_that_is_no_uuid(client: Client) -> None:
 
 
 @pytest.mark.parametrize("address", ["/upload/", "/api/v1/galleries/main/images"])
-def test_it_refuses_two_pictures_at_once_rather_than_lose_one(client: Client, address: str) -> None:
-    files = [SimpleUploadedFile(name, picture()) for name in ("a.jpg", "b.jpg")]
+@pytest.mark.parametrize("second", [picture(), b""])
+def test_it_refuses_two_pictures_at_once_rather_than_lose_one(client: Client, address: str, second: bytes) -> None:
+    files = [SimpleUploadedFile("a.jpg", picture()), SimpleUploadedFile("b.jpg", second)]
     response = client.post(address, {"image": files})
     assert (response.status_code, response.json()["code"]) == (400, "bad_request")
+    assert response.json()["detail"] == "Send one picture per request."
     assert UploadedImage.objects.count() == 0
 
 

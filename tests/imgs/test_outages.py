@@ -1,14 +1,21 @@
 """A part that is away is said once, gets a true answer meanwhile, and is said again when it is back."""
 
 import logging
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 from django.test import Client
 
+from imgs import health
 from imgs.models import Gallery
 from imgs.outages import Outage
+from imgs.storing import StorageAway
+from tests.factories import picture, upload
 
 
 @pytest.fixture
@@ -52,3 +59,21 @@ def test_it_says_an_outage_once_and_its_end_once(caplog: pytest.LogCaptureFixtur
         "the database is back",
         "the database is away (full); going on without it",
     ]
+
+
+@pytest.fixture
+def unmounted(gallery: Gallery) -> Iterator[Path]:
+    """The folder of originals where it ought to be, on a disk that is not there."""
+    upload(gallery)
+    originals = Path(settings.MEDIA_ROOT) / "originals"
+    away = originals.rename(originals.with_name("unmounted"))
+    yield originals
+    away.rename(originals)
+
+
+def test_it_puts_no_picture_where_a_disk_that_is_not_mounted_would_cover_it(client: Client, unmounted: Path) -> None:
+    response = client.post("/upload/", {"image": SimpleUploadedFile("a.jpg", picture())})
+    assert (response.status_code, response.json()["code"]) == (503, "unavailable")
+    assert not unmounted.exists()
+    with pytest.raises(StorageAway):
+        health.check_storage()

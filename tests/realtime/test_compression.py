@@ -1,7 +1,9 @@
 """The worker: claimed rows become ready or failed cards, whatever is lost, dies or stops on the way."""
 
 import asyncio
+import errno
 import itertools
+import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -157,6 +159,31 @@ async def test_it_does_not_blame_pictures_for_a_storage_that_is_not_there(
         assert "the storage of pictures is away (FileNotFoundError); going on without it" in caplog.messages
         away.rename(originals)
         assert [(await ended(image)).status for image in images] == ["ready"] * 3
+    finally:
+        await worker.stop(1)
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EIO, errno.ESTALE])
+async def test_it_does_not_blame_pictures_for_a_storage_that_fails(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
+) -> None:
+    monkeypatch.setattr("realtime.workshop.AWAY_SECONDS", 0.05)
+    monkeypatch.setattr(jobs, "ATTEMPTS_MAX", 1)
+    image = await add(gallery)
+    worker = CompressionWorker()
+    with monkeypatch.context() as failing:
+
+        def fail(*_args: Any, **_options: Any) -> Any:
+            raise OSError(number, os.strerror(number))
+
+        failing.setattr(Path, "mkdir", fail)
+        failing.setattr("tempfile.TemporaryFile", fail)
+        await worker.start()
+        async with asyncio.timeout(10):
+            while "the storage of pictures is away (OSError); going on without it" not in caplog.messages:
+                await asyncio.sleep(0.02)
+    try:
+        assert (await ended(image)).status == "ready"
     finally:
         await worker.stop(1)
 

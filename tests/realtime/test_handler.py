@@ -92,6 +92,10 @@ def size(request: HttpRequest) -> HttpResponse:
     return HttpResponse(str(len(request.body)))
 
 
+def word(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(request.POST["word"])
+
+
 def connected(_request: HttpRequest) -> HttpResponse:
     connection.ensure_connection()
     kept.append(connection.connection)  # else the next one may have the same id
@@ -129,6 +133,7 @@ async def asynchronous() -> AsyncIterator[bytes]:
 urlpatterns = [
     path("held/", held),
     path("size/", size),
+    path("word/", word),
     path("connected/", connected),
     path("aged/", aged),
     path("language/", language),
@@ -171,6 +176,13 @@ async def answered(handler: BoundedHandler, target: str, body: bytes = b"") -> C
     client = Client(target, body)
     await client.ask(handler)
     return client
+
+
+async def test_it_reads_a_form_that_does_not_say_how_long_it_is(handler: BoundedHandler) -> None:
+    client = Client("/word/", b'--b\r\nContent-Disposition: form-data; name="word"\r\n\r\nwhole\r\n--b--\r\n')
+    client.scope["headers"] = [(b"host", b"localhost"), (b"content-type", b"multipart/form-data; boundary=b")]
+    await client.ask(handler)
+    assert client.body == b"whole"
 
 
 async def test_it_works_on_16_requests_at_once_and_no_more(handler: BoundedHandler, a_gate: Gate) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError
 
-from imgs.audit import Audit, StorageAway
+from imgs.audit import Audit
 
 
 class Command(BaseCommand):
@@ -39,7 +39,7 @@ class Command(BaseCommand):
         )
         try:
             totals = audit.run()
-        except (StorageAway, OSError) as error:
+        except OSError as error:
             raise CommandError(f"nothing more can be said: {error}", returncode=2) from error
         self.stdout.write(
             f"{totals.images:,} images and {totals.files:,} files: {totals.found:,} problems, "

@@ -8,7 +8,6 @@ from django.core.management import BaseCommand, CommandError
 from django.db import Error as DatabaseError
 
 from imgs import backup
-from imgs.audit import StorageAway
 
 
 class Command(BaseCommand):
@@ -25,7 +24,7 @@ class Command(BaseCommand):
         """Do it, and say what the audit at its end found."""
         try:
             totals = backup.restore(options["folder"].resolve(), self.stdout.write, force=options["force"])
-        except (backup.Refused, StorageAway, OSError, DatabaseError) as error:
+        except (backup.Refused, OSError, DatabaseError) as error:
             raise CommandError(str(error)) from error
         rest = "; `manage.py audit --fix` deletes them" if totals.young else ""
         self.stdout.write(
