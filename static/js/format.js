@@ -98,14 +98,14 @@ const SENTENCES = {
   invalid_parameter: () => gettext("The upload could not be understood."),
   csrf_failed: () => gettext("This page is too old to upload from. Reload it and try again."),
   not_found: () => gettext("This gallery is no longer here."),
-  conflict: () => gettext("This upload was already used for another picture."),
+  conflict: () => gettext("This upload was already used, or its picture was removed."),
   too_large: ({ max_bytes }) =>
     max_bytes
       ? interpolate(gettext("The picture is larger than %(limit)s."), { limit: sizeLimit(max_bytes) }, true)
       : gettext("The picture is too large."),
   unsupported_type: () => gettext("This is not a picture that can be shown here. JPEG, PNG, GIF, WebP, AVIF and HEIC work."),
   unreadable_image: () => gettext("The picture is damaged and can't be read."),
-  damaged_image: () => gettext("The picture is damaged; only a part of it arrived."),
+  damaged_image: () => gettext("The picture is damaged or incomplete."),
   too_many_pixels: ({ max_pixels }) =>
     max_pixels
       ? interpolate(

@@ -124,14 +124,22 @@ export class GalleryFeed {
   }
 
   async #fetch(query, signal) {
-    const limit = AbortSignal.timeout(FETCH_LIMIT_MS);
-    const answer = await fetch(`${this.#config.images_url}?${new URLSearchParams(query)}`, {
-      headers: { Accept: "application/json" },
-      cache: "no-store",
-      signal: signal ? AbortSignal.any([signal, limit]) : limit,
-    });
-    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
-    return answer.json();
+    const request = new AbortController(); // Safari knows AbortSignal.any only since 17.4
+    const abort = () => request.abort();
+    const limit = setTimeout(abort, FETCH_LIMIT_MS);
+    signal?.addEventListener("abort", abort);
+    try {
+      const answer = await fetch(`${this.#config.images_url}?${new URLSearchParams(query)}`, {
+        headers: { Accept: "application/json" },
+        cache: "no-store",
+        signal: request.signal,
+      });
+      if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+      return await answer.json();
+    } finally {
+      clearTimeout(limit);
+      signal?.removeEventListener("abort", abort);
+    }
   }
 
   #receive(message) {

@@ -93,7 +93,7 @@ export class WallPictures {
     try {
       const file = fileFor(card, longest);
       const bitmap = await decoded(file.url, longest);
-      show(entry, bitmap, Math.min(longest, file.longest));
+      show(entry, card, bitmap, Math.min(longest, file.longest));
       entry.failures = 0;
     } catch {
       entry.failures += 1;
@@ -119,10 +119,11 @@ export class WallPictures {
   }
 
   async #shrink(entry) {
+    const { card } = entry;
     const longest = entry.longest * SPARE;
     entry.loaded = longest;
     try {
-      show(entry, await createImageBitmap(entry.canvas, sizeWithin(entry.canvas, longest)), longest);
+      show(entry, card, await createImageBitmap(entry.canvas, sizeWithin(entry.canvas, longest)), longest);
     } catch {
       // It stays as large as it is.
     }
@@ -175,7 +176,12 @@ function sizeWithin({ width, height }, longest) {
   };
 }
 
-function show(entry, bitmap, longest) {
+/** Puts the bitmap of a card in place, unless the picture was made anew or let go of meanwhile. */
+function show(entry, { revision }, bitmap, longest) {
+  if (entry.card?.revision !== revision) {
+    bitmap.close();
+    return;
+  }
   entry.canvas ??= document.createElement("canvas");
   entry.canvas.width = bitmap.width;
   entry.canvas.height = bitmap.height;

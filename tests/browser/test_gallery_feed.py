@@ -107,6 +107,12 @@ def test_it_keeps_asking_while_the_gallery_cannot_be_reached(feed: Feed) -> None
     assert feed.names() == ["a"]
 
 
+def test_it_loads_in_browsers_that_cannot_join_signals(feed: Feed) -> None:
+    feed.page.evaluate("() => { delete AbortSignal.any; }")
+    feed.start(images(1, "a"))
+    feed.until("feed.state.cards.size === 1")
+
+
 def test_a_reset_loads_the_snapshot_again_and_goes_on_from_there(feed: Feed) -> None:
     feed.start(images(1, "a"), images(9, "c", "b"))
     feed.until("connections.length === 1")

@@ -115,3 +115,29 @@ def test_what_could_not_be_loaded_is_loaded_at_once_when_the_connection_is_back(
     }"""
     assert modules.run("js/wall-pictures.js", script) == [False, False, True, True]
     modules.close()
+
+
+def test_a_picture_that_is_made_anew_while_it_loads_is_shown_as_it_is_now(browser: Browser) -> None:
+    modules = Modules(browser)
+    script = """async ({ WallPictures }) => {
+      const urls_expire_at = new Date(Date.now() + 3_600_000).toISOString();
+      const filled = (colour, revision) => {
+        const canvas = Object.assign(document.createElement("canvas"), { width: 4, height: 4 });
+        const context = canvas.getContext("2d");
+        context.fillStyle = colour;
+        context.fillRect(0, 0, 4, 4);
+        const original_url = canvas.toDataURL();
+        return { id: "a", revision, width: 4, height: 4, urls_expire_at, original_url };
+      };
+      let loads = 0;
+      await new Promise((resolve) => {
+        const onLoaded = () => { if ((loads += 1) === 2) resolve(); };
+        window.pictures = new WallPictures({ now: Date.now, renew: () => {}, onLoaded });
+        pictures.want([filled("red", 1)]);
+        pictures.want([filled("blue", 2)]);
+        setTimeout(resolve, 3_000);
+      });
+      return [...pictures.get("a").getContext("2d").getImageData(1, 1, 1, 1).data];
+    }"""
+    assert modules.run("js/wall-pictures.js", script) == [0, 0, 255, 255]
+    modules.close()
