@@ -281,6 +281,7 @@ class Hub:
         while True:
             await asyncio.sleep(settings.HEARTBEAT_SECONDS)
             self.tell_presence()
+            await self._outgoing.all_sent(LOOK_SECONDS)  # who has just caught up knows of what waits, too
             self._audience.post(self._heartbeat())
 
     def _heartbeat(self) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from imgs.changes import Changes
 from realtime import protocol
@@ -18,6 +19,8 @@ class Outgoing:
 
     def __init__(self, post: Callable[[str], None], is_behind: Callable[[], bool]) -> None:
         self.waiting: Changes | None = None
+        self._nothing_waits = asyncio.Event()
+        self._nothing_waits.set()
         self._post = post
         self._is_behind = is_behind
         self._frames = 0
@@ -26,14 +29,22 @@ class Outgoing:
     def put(self, changes: Changes) -> None:
         """Send changes that follow the ones before."""
         self.waiting = protocol.merge(self.waiting, changes) if self.waiting else changes
+        self._nothing_waits.clear()
         if self._frames < FRAMES_PER_WINDOW:
             self._flush()
         if self._window is None:
             self._open_window()
 
+    async def all_sent(self, seconds: float) -> None:
+        """Return when nothing waits, after so many seconds at the latest."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._nothing_waits.wait()
+
     def drop(self) -> None:
         """Forget what was not sent yet."""
         self.waiting = None
+        self._nothing_waits.set()
 
     def stop(self) -> None:
         """Send nothing more."""
@@ -54,4 +65,4 @@ class Outgoing:
         if self.waiting and not self._is_behind():
             self._frames += 1
             self._post(protocol.encoded(self.waiting))
-            self.waiting = None
+            self.drop()

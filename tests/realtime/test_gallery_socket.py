@@ -308,6 +308,20 @@ async def test_it_beats_with_head_epoch_and_viewers(gallery: Gallery, settings: 
         assert beat == {"type": "heartbeat", "head": 1, "epoch": gallery.epoch, "viewers": 2}
 
 
+async def test_no_beat_is_behind_what_a_viewer_has_caught_up_to(
+    gallery: Gallery, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.HEARTBEAT_SECONDS = 1
+    monkeypatch.setattr("realtime.outgoing.FRAMES_PER_WINDOW", 0)
+    monkeypatch.setattr("realtime.outgoing.WINDOW_SECONDS", 0.9)
+    async with connected():
+        await asyncio.sleep(0.5)
+        await later(upload, gallery)  # waits until after the first beat
+        async with connected("/ws/gallery/main/?after=0") as socket:
+            assert (await socket.receive_type("changes"))["to"] == 1
+            assert (await socket.receive_type("heartbeat"))["head"] == 1
+
+
 async def test_it_signs_urls_of_ready_images_of_its_gallery_alone(gallery: Gallery, tmp_path: Path) -> None:
     await later(upload, gallery)
     ready = await later(work_off)
