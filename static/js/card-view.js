@@ -50,8 +50,8 @@ export class CardView {
   }
 
   /** Puts the focus on the picture. */
-  focus() {
-    this.#parts.open.focus();
+  focus(options) {
+    this.#parts.open.focus(options);
   }
 
   /** Shows `card` instead of what was shown before. */

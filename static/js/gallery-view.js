@@ -1,6 +1,6 @@
 import { CardView } from "./card-view.js";
 import { newPictures } from "./format.js";
-import { ordered } from "./gallery-state.js";
+import { isReady, ordered } from "./gallery-state.js";
 
 const RENEWAL_CHECK_MS = 10_000;
 
@@ -23,8 +23,9 @@ export class GalleryView {
   /**
    * @param {{section: HTMLElement, template: HTMLTemplateElement, config: object, now: () => number,
    *          renew: (ids: string[]) => void, reload: () => void, onOpen: (id: string) => void,
-   *          onEmpty: (isEmpty: boolean) => void}} options
-   *   `reload` loads the gallery afresh, when it left new pictures out because there were too many to wait
+   *          onEmpty: (isEmpty: boolean) => void, onDraw: () => void}} options
+   *   `reload` loads the gallery afresh, when it left new pictures out because there were too many to wait; `onDraw` is
+   *   called whenever the cards have been drawn
    */
   constructor(options) {
     this.#options = options;
@@ -72,19 +73,26 @@ export class GalleryView {
 
   /** The ready card that is `step` places further down from the card with this id, or null. */
   neighbour(id, step) {
-    const cards = [...this.#views.values()].map(({ card }) => card).filter(({ status }) => status === "ready");
-    const sorted = cards.sort((a, b) => b.position - a.position);
-    const index = sorted.findIndex((card) => card.id === id);
-    return index < 0 ? null : (sorted[index + step] ?? null);
+    const cards = this.#readyCards();
+    const index = cards.findIndex((card) => card.id === id);
+    return index < 0 ? null : (cards[index + step] ?? null);
   }
 
-  /** Puts the focus on the card with this id, if it is shown. */
-  focus(id) {
-    this.#views.get(id)?.focus();
+  /** Puts the focus on this card; once it has gone, on the next one further down, else further up, else on the gallery. */
+  focus({ position }, options) {
+    const cards = this.#readyCards();
+    const near = cards.find((card) => card.position <= position) ?? cards.at(-1);
+    (near ? this.#views.get(near.id) : this.#options.section).focus(options);
+  }
+
+  #readyCards() {
+    const cards = [...this.#views.values()].map(({ card }) => card);
+    return cards.filter(isReady).sort((a, b) => b.position - a.position);
   }
 
   #draw() {
     this.#drawing = null;
+    const focused = this.#views.get(idAround(document.activeElement))?.card;
     const visible = ordered(this.#state).filter((card) => this.maySee(card));
     const isFirst = this.#list.querySelector(".card--skeleton") !== null;
     const isLoaded = this.#state.next !== undefined;
@@ -99,10 +107,12 @@ export class GalleryView {
     this.#tellHeldBack(visible.length - shown.length);
     this.#removeAllBut(new Set(shown.map(({ id }) => id)));
     this.#place(shown);
+    if (focused && this.#views.get(focused.id)?.card.status !== "ready") this.focus(focused, { preventScroll: true });
     this.#empty.hidden = visible.length > 0;
     this.#list.classList.toggle("cards--few", shown.length < 3);
     this.#options.section.setAttribute("aria-busy", "false");
     this.#options.onEmpty(visible.length === 0);
+    this.#options.onDraw();
     if (this.#state.held && !this.#isScrolledDown()) this.#options.reload();
   }
 
@@ -162,9 +172,14 @@ export class GalleryView {
 
   #move = (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    const id = event.target.closest("[data-image-id]")?.dataset.imageId;
+    const id = idAround(event.target);
     if (!step || !id) return;
     const neighbour = this.neighbour(id, step);
-    if (neighbour) this.focus(neighbour.id);
+    if (neighbour) this.focus(neighbour);
   };
+}
+
+/** The id of the card that this element belongs to, if any. */
+function idAround(element) {
+  return element?.closest("[data-image-id]")?.dataset.imageId;
 }

@@ -23,7 +23,7 @@ const find = (id) => document.getElementById(id);
 const config = JSON.parse(find("config").textContent);
 
 const lastState = new WeakMap();
-const announcer = new Announcer(find("announcements"));
+const announcer = new Announcer(() => find(find("picture-dialog").open ? "picture-announcements" : "announcements"));
 const badge = new ConnectionBadge({ element: find("connection"), announce: (text) => announcer.say(text) });
 const viewers = new Viewers(find("viewers"));
 
@@ -44,7 +44,6 @@ const feed = new GalleryFeed({
   onChange: (state) => {
     gallery.show(state);
     queue.settle(state);
-    dialog.update();
     olderPages.check();
   },
 });
@@ -58,6 +57,7 @@ const gallery = new GalleryView({
   reload: () => feed.reload(),
   onOpen: (id) => dialog.open(id),
   onEmpty: (isEmpty) => find("page").classList.toggle("is-empty", isEmpty),
+  onDraw: () => dialog.update(),
 });
 
 const dialog = new PictureDialog({
@@ -66,7 +66,9 @@ const dialog = new PictureDialog({
   find: (id) => feed.state.cards.get(id),
   neighbour: (id, step) => gallery.neighbour(id, step),
   renew: (ids) => feed.renew(ids),
-  onClose: (id) => gallery.focus(id),
+  hasOlder: () => typeof feed.state.next === "number" && canKeepOlder(),
+  loadOlder: () => feed.loadMore(),
+  onClose: (card) => gallery.focus(card),
 });
 
 const olderPages = new OlderPages({
@@ -127,7 +129,13 @@ function announceEnd(upload) {
   lastState.set(upload, upload.state);
   if (isKnown) return;
   if (upload.state !== "ready" && upload.state !== "failed") return;
-  announcer.say(`${textOf(upload.file.name)}: ${stateText(upload, config)}`);
+  const isFailure = upload.state === "failed";
+  announcer.say(`${textOf(upload.file.name)}: ${stateText(upload, config)}`, { isFailure });
+}
+
+/** Behind the dialog, of what lies beyond those kept each page would be forgotten as soon as it has come. */
+function canKeepOlder() {
+  return gallery.readingFrom !== null || feed.state.cards.size < CARDS_KEPT_BEHIND_DIALOG;
 }
 
 const theme = new ThemeSwitch(find("theme"));

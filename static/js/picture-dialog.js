@@ -6,6 +6,7 @@ import { forWindow, shownSize, smallVersion } from "./picture-sources.js";
 import { placeholderImage } from "./placeholder.js";
 
 const SWIPE_PX = 60;
+const PICTURES_AHEAD = 5;
 
 /** One picture, large, with its facts. Arrows and swipes go to its neighbours, Escape closes. */
 export class PictureDialog {
@@ -13,12 +14,16 @@ export class PictureDialog {
   #options;
   #parts;
   #picture;
-  #id = null;
+  #card = null;
+  #isWaiting = false; // for an older picture that is still to be loaded
+  #hasFailed = false; // to load older ones; the next step tries again
   #touchedAt = null;
 
   /**
    * @param {{dialog: HTMLDialogElement, now: () => number, find: (id: string) => object|undefined,
-   *          renew: (ids: string[]) => void, neighbour: (id: string, step: number) => object|null, onClose: (id: string) => void}} options
+   *          renew: (ids: string[]) => void, neighbour: (id: string, step: number) => object|null,
+   *          hasOlder: () => boolean, loadOlder: () => Promise<boolean>, onClose: (card: object) => void}} options
+   *   `hasOlder`: whether `loadOlder` can bring more neighbours
    */
   constructor(options) {
     this.#options = options;
@@ -27,7 +32,7 @@ export class PictureDialog {
     this.#picture = new LoadingPicture(this.#parts.original, {
       now: options.now,
       onLoad: () => this.#reveal(),
-      onNeedsUrl: () => options.renew([this.#id]),
+      onNeedsUrl: () => options.renew([this.#card.id]),
       onGivenUp: () => this.#note(gettext("This picture can't be shown right now.")),
     });
   }
@@ -56,6 +61,8 @@ export class PictureDialog {
 
   /** Opens the picture with this id. */
   open(id) {
+    this.#isWaiting = this.#hasFailed = false;
+    this.#parts.said.textContent = "";
     this.#show(this.#options.find(id));
     this.#dialog.showModal();
   }
@@ -63,13 +70,21 @@ export class PictureDialog {
   /** Takes over what changed while a picture is open; one that was removed makes room for its neighbour. */
   update() {
     if (!this.#dialog.open) return;
-    const card = this.#options.find(this.#id);
-    if (card?.status === "ready") this.#show(card);
+    const card = this.#options.find(this.#card.id);
+    const next = this.#isWaiting ? this.#options.neighbour(this.#card.id, 1) : null;
+    if (next) this.#goTo(next);
+    else if (card?.status === "ready") this.#show(card);
     else this.#close();
   }
 
+  #goTo(card) {
+    this.#isWaiting = false;
+    this.#show(card);
+    this.#parts.said.textContent = card.original_name;
+  }
+
   #show(card) {
-    this.#id = card.id;
+    this.#card = card;
     showName(this.#parts.name, card.original_name);
     this.#parts.originalFacts.textContent = facts(card.original_size, card.width, card.height);
     this.#parts.smallFacts.textContent = facts(card.compressed_size, card.compressed_width, card.compressed_height);
@@ -78,10 +93,28 @@ export class PictureDialog {
     this.#parts.notes.textContent = noteSentences(card).join(" ");
     this.#parts.unedited.hidden = !card.edit;
     if (card.edit) this.#parts.unedited.href = card.original_url;
-    // Not `disabled`: that would drop the focus, and the arrow keys with it, at the end of the gallery.
-    this.#parts.newer.ariaDisabled = String(this.#options.neighbour(card.id, -1) === null);
-    this.#parts.older.ariaDisabled = String(this.#options.neighbour(card.id, 1) === null);
     this.#showPicture(card);
+    this.#showArrows(card);
+    this.#readAhead(card);
+  }
+
+  /** Not `disabled`: that would drop the focus, and the arrow keys with it, at the end of the gallery. */
+  #showArrows({ id }) {
+    const { neighbour, hasOlder } = this.#options;
+    this.#parts.newer.ariaDisabled = String(neighbour(id, -1) === null);
+    this.#parts.older.ariaDisabled = String(neighbour(id, 1) === null && !hasOlder());
+  }
+
+  /** Loads older pictures before the last one is reached. */
+  async #readAhead({ id }) {
+    const { neighbour, hasOlder, loadOlder } = this.#options;
+    if (this.#hasFailed || !hasOlder() || neighbour(id, PICTURES_AHEAD) !== null) return;
+    try {
+      await loadOlder();
+    } catch {
+      this.#hasFailed = true;
+      this.#isWaiting = false;
+    }
   }
 
   #showPicture(card) {
@@ -123,8 +156,11 @@ export class PictureDialog {
   }
 
   #step(step) {
-    const card = this.#options.neighbour(this.#id, step);
-    if (card) this.#show(card);
+    const card = this.#options.neighbour(this.#card.id, step);
+    this.#hasFailed = false;
+    this.#isWaiting = !card && step > 0 && this.#options.hasOlder();
+    if (card) this.#goTo(card);
+    else this.#readAhead(this.#card);
   }
 
   #goNewer = () => this.#step(-1);
@@ -152,7 +188,7 @@ export class PictureDialog {
     if (Math.abs(moved) >= SWIPE_PX) this.#step(moved > 0 ? -1 : 1);
   };
 
-  #onClose = () => this.#options.onClose(this.#id);
+  #onClose = () => this.#options.onClose(this.#card);
 }
 
 function facts(size, width, height) {
@@ -169,6 +205,7 @@ function collect(dialog) {
     older: find("picture-older"),
     close: find("picture-close"),
     name: find("name"),
+    said: find("picture-said"),
     originalFacts: find("picture-original-facts"),
     smallFacts: find("picture-small-facts"),
     saving: find("picture-saving"),

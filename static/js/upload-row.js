@@ -30,9 +30,10 @@ export class UploadRow {
     this.#parts.size.textContent = fileSize(upload.file.size);
     this.#nameControls(name);
     this.#parts.compare.addEventListener("click", () => this.toggle());
-    this.#parts.cancel.addEventListener("click", () => this.#press(options.onCancel));
-    this.#parts.retry.addEventListener("click", () => this.#press(options.onRetry));
+    this.#parts.cancel.addEventListener("click", () => options.onCancel());
+    this.#parts.retry.addEventListener("click", () => options.onRetry());
     this.#parts.dismiss.addEventListener("click", () => options.onDismiss());
+    this.element.addEventListener("focusin", () => this.element.classList.add("is-used"));
     this.#showPreview();
     this.patch();
   }
@@ -49,6 +50,7 @@ export class UploadRow {
   /** Shows the upload as it is now. */
   patch() {
     const { state, progress } = this.#upload;
+    const focused = this.element.contains(document.activeElement) ? document.activeElement : null;
     this.element.dataset.state = state;
     this.#parts.fill.style.setProperty("--progress", progress.toFixed(4));
     this.#parts.bar.setAttribute("aria-valuenow", Math.round(progress * 100));
@@ -59,6 +61,7 @@ export class UploadRow {
     this.#parts.cancel.hidden = !UploadQueue.canCancel(this.#upload);
     this.#parts.retry.hidden = !UploadQueue.canRetry(this.#upload);
     this.#parts.dismiss.hidden = !AT_REST.has(state);
+    if (focused?.hidden) this.#keepFocus();
     if (state === "ready") this.#comparison?.show(this.#upload.card);
     else this.#close();
   }
@@ -94,10 +97,10 @@ export class UploadRow {
     this.#parts.compare.setAttribute("aria-expanded", String(this.isOpen));
   }
 
-  /** The pressed button goes away; the focus goes to the one that takes its place. */
-  #press(act) {
-    act();
-    [this.#parts.retry, this.#parts.cancel].find((button) => !button.hidden)?.focus();
+  /** The button with the focus went away: the focus goes to the one that takes its place, else to the row. */
+  #keepFocus() {
+    this.element.tabIndex = -1;
+    ([this.#parts.retry, this.#parts.cancel].find((button) => !button.hidden) ?? this.element).focus();
   }
 
   #nameControls(name) {

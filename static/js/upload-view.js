@@ -76,12 +76,13 @@ export class UploadView {
   }
 
   #dismiss(upload) {
-    const row = this.#rows.get(upload);
-    const near = row.element.nextElementSibling ?? row.element.previousElementSibling;
-    const next = near?.querySelector("button:not([hidden])") ?? this.#options.fallback;
+    const rows = [...this.#parts.list.children];
+    const place = rows.indexOf(this.#rows.get(upload).element);
+    const near = [...rows.slice(place + 1), ...rows.slice(0, place).reverse()];
     this.#forget(upload);
     this.#summarise();
-    next.focus();
+    const buttons = near.flatMap((row) => [...row.querySelectorAll("button")]);
+    (buttons.find(({ offsetParent }) => offsetParent !== null) ?? this.#options.fallback).focus();
   }
 
   #forget(upload) {
@@ -123,6 +124,7 @@ export class UploadView {
 
   #toggleAll = () => {
     this.#showsAll = !this.#showsAll;
+    for (const { element } of this.#rows.values()) element.classList.remove("is-used");
     this.#summarise();
   };
 

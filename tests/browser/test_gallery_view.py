@@ -21,6 +21,7 @@ LOADED_AFRESH = """async () => {
     reload: nothing,
     onOpen: nothing,
     onEmpty: nothing,
+    onDraw: nothing,
   });
   const drawn = () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
   const show = async (...positions) => {

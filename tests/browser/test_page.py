@@ -4,7 +4,7 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, FileChooser, Page, expect
+from playwright.sync_api import Browser, FileChooser, Page, Route, expect
 
 from tests import pictures
 from tests.browser.conftest import OpenPage
@@ -14,6 +14,7 @@ from tests.stack.fleet import until
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 3}
 SMALL = pictures.encoded(pictures.quadrants(), "JPEG")
+OLDER_PAGE = re.compile(r"/images\?.*before=")
 LONG_NAME = "a very long name without an end " * 8 + ".jpg"
 
 
@@ -26,6 +27,21 @@ def fill(live_gallery: LiveGallery, page: Page) -> None:
     choose(page, "notes.txt", b"Dear all", "text/plain")
     expect(page.locator(".upload[data-state=failed]")).to_be_visible()
     expect(page.locator(".card[data-status=ready] .frame-original.is-loaded")).to_have_count(3)
+
+
+def nearly_all(live_gallery: LiveGallery, open_page: OpenPage) -> Page:
+    """The page of a gallery with 66 pictures, of which it has loaded 65.jpg to 6.jpg."""
+    for number in range(66):
+        live_gallery.upload(SMALL, f"{number}.jpg")
+    page = live(open_page(live_gallery.url, expected=("status of 500",)))
+    expect(page.locator(".card[data-status=ready]")).to_have_count(60)
+    return page
+
+
+def open_unseen(page: Page, name: str) -> None:
+    """Open a picture without scrolling to it, which would load more of them."""
+    page.get_by_role("button", name=f"Open {name}", exact=True).evaluate("button => button.click()")
+    expect(page.get_by_role("dialog").get_by_role("heading")).to_have_text(name)
 
 
 def test_an_empty_gallery_invites(live_gallery: LiveGallery, open_page: OpenPage) -> None:
@@ -123,6 +139,131 @@ def test_a_dialog_closes_when_its_picture_is_removed(live_gallery: LiveGallery, 
     expect(page.locator(".picture-original")).to_have_js_property("naturalWidth", 400)
     live_gallery.remove(f"gone-{live_gallery.slug}.jpg")
     expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_arrows_move_on_to_pictures_that_were_not_loaded_yet(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    page = nearly_all(live_gallery, open_page)
+    open_unseen(page, "9.jpg")
+    expect(page.locator(".card")).to_have_count(66)
+    for number in reversed(range(9)):
+        page.keyboard.press("ArrowRight")
+        expect(page.get_by_role("dialog").get_by_role("heading")).to_have_text(f"{number}.jpg")
+    expect(page.locator(".picture-older")).to_have_attribute("aria-disabled", "true")
+
+
+def test_an_arrow_waits_for_pictures_that_are_on_their_way(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    page = nearly_all(live_gallery, open_page)
+    waiting: list[Route] = []
+    page.route(OLDER_PAGE, lambda route: waiting.append(route))  # noqa: PLW0108 (Playwright marks it)
+    open_unseen(page, "6.jpg")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".picture-older")).to_have_attribute("aria-disabled", "false")
+    until(lambda: page.locator("body").is_visible() and waiting)
+    waiting[0].continue_()
+    expect(page.get_by_role("dialog").get_by_role("heading")).to_have_text("5.jpg")
+
+
+def test_an_arrow_asks_again_for_pictures_that_did_not_come(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    page = nearly_all(live_gallery, open_page)
+    until(lambda: all(card["srcset"] for card in live_gallery.cards()))  # or a change would ask, and not the arrow
+    asked: list[Route] = []
+
+    def fail_once(route: Route) -> None:
+        asked.append(route)
+        if len(asked) == 1:
+            route.fulfill(status=500)
+        else:
+            route.continue_()
+
+    page.route(OLDER_PAGE, fail_once)
+    open_unseen(page, "6.jpg")
+    heading = page.get_by_role("dialog").get_by_role("heading")
+
+    def moves_on() -> bool:
+        page.keyboard.press("ArrowRight")
+        return heading.text_content() != "6.jpg"
+
+    until(moves_on)
+    assert len(asked) == 2
+
+
+def test_arrows_end_where_what_they_load_would_not_be_kept(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    page = nearly_all(live_gallery, open_page)
+
+    def lower(route: Route) -> None:
+        answer = route.fetch()
+        script = answer.text()
+        assert "BEHIND_DIALOG = 1_000;" in script
+        route.fulfill(response=answer, body=script.replace("BEHIND_DIALOG = 1_000;", "BEHIND_DIALOG = 60;"))
+
+    page.route(re.compile(r"/js/main(\.\w+)?\.js$"), lower)
+    page.reload()
+    expect(live(page).locator(".card[data-status=ready]")).to_have_count(60)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    open_unseen(page, "6.jpg")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".picture-older")).to_have_attribute("aria-disabled", "true")
+    assert not [url for url in asked if OLDER_PAGE.search(url)]
+
+
+def test_an_arrow_ends_with_the_gallery_as_it_is_now(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    for name in ("older", "newer"):
+        live_gallery.upload(SMALL, f"{name}-{live_gallery.slug}.jpg")
+    page = live(open_page(live_gallery.url, expected=(REMOVED,)))
+    page.get_by_role("button", name="Open older").click()
+    newer = page.locator(".picture-newer")
+    expect(newer).to_have_attribute("aria-disabled", "false")
+    live_gallery.remove(f"newer-{live_gallery.slug}.jpg")
+    expect(newer).to_have_attribute("aria-disabled", "true")
+
+
+def test_the_focus_moves_to_the_neighbour_of_a_card_that_is_removed(
+    live_gallery: LiveGallery, open_page: OpenPage
+) -> None:
+    for name in ("oldest", "older", "focused", "newer"):
+        live_gallery.upload(SMALL, f"{name}-{live_gallery.slug}.jpg")
+    page = live(open_page(live_gallery.url, expected=(REMOVED,)))
+    page.get_by_role("button", name="Open focused").focus()
+    for name, following in (("focused", "older"), ("older", "oldest"), ("oldest", "newer")):
+        live_gallery.remove(f"{name}-{live_gallery.slug}.jpg")
+        expect(page.get_by_role("button", name=f"Open {following}")).to_be_focused()
+    live_gallery.remove(f"newer-{live_gallery.slug}.jpg")
+    expect(page.locator("#gallery")).to_be_focused()
+
+
+def test_the_focus_moves_to_the_neighbour_of_an_open_picture_that_is_removed(
+    live_gallery: LiveGallery, open_page: OpenPage
+) -> None:
+    for name in ("oldest", "older", "open", "newer"):
+        live_gallery.upload(SMALL, f"{name}-{live_gallery.slug}.jpg")
+    page = live(open_page(live_gallery.url, expected=(REMOVED,)))
+    page.get_by_role("button", name="Open open").click()
+    live_gallery.remove(f"open-{live_gallery.slug}.jpg")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page.get_by_role("button", name="Open older")).to_be_focused()
+
+
+def test_an_arrow_says_the_name_of_the_picture(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    for number in range(2):
+        live_gallery.upload(SMALL, f"{number}.jpg")
+    page = live(open_page(live_gallery.url))
+    page.get_by_role("button", name="Open 1.jpg").press("Enter")
+    said = page.get_by_role("dialog").get_by_role("status")
+    expect(said.and_(page.locator(":not(:empty)"))).to_have_count(0)
+    page.keyboard.press("ArrowRight")
+    expect(said.and_(page.locator(":not(:empty)"))).to_have_text("0.jpg")
+
+
+def test_what_is_announced_is_heard_while_a_picture_is_open(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    live_gallery.upload(SMALL)
+    page = live(open_page(live_gallery.url))
+    page.locator(".card-open").click()
+    choose(page, "notes.txt", b"Dear all", "text/plain")
+    expect(page.get_by_role("dialog").get_by_role("status").filter(has_text="notes.txt")).to_have_count(1)
+    page.keyboard.press("Escape")
+    choose(page, "list.txt", b"Eggs", "text/plain")
+    expect(page.locator("#announcements")).to_contain_text("list.txt")
 
 
 @pytest.mark.parametrize(("locale", "word"), [("id-ID", "Tambahkan"), ("en-GB", "Add pictures")])

@@ -152,10 +152,9 @@ def test_a_name_is_shown_without_what_is_no_text_in_it(live_gallery: LiveGallery
 
 def test_three_files_are_sent_at_once(live_gallery: LiveGallery, open_page: OpenPage) -> None:
     page = live(open_page(live_gallery.url))
-    files: list[FilePayload] = [{"name": f"{n}.jpg", "mimeType": "image/jpeg", "buffer": PHOTO} for n in range(5)]
     network = _slow_network(page, bytes_a_second=30_000)
     with network as _:
-        page.set_input_files("#file-input", files)
+        page.set_input_files("#file-input", _files(5))
         expect(page.locator(".upload[data-state=uploading]")).to_have_count(3)
         expect(page.locator(".upload[data-state=waiting]")).to_have_count(2)
     expect(page.locator(".upload[data-state=ready]")).to_have_count(5)
@@ -173,6 +172,46 @@ def test_an_upload_can_be_cancelled_and_taken_up_again(live_gallery: LiveGallery
     page.keyboard.press("Enter")
     expect(page.locator(".upload")).to_have_attribute("data-state", "ready")
     assert len(live_gallery.cards()) == 1
+
+
+def test_the_focus_stays_in_a_row_that_can_not_be_cancelled_any_more(
+    live_gallery: LiveGallery, open_page: OpenPage
+) -> None:
+    page = live(open_page(live_gallery.url))
+    with _slow_network(page, bytes_a_second=20_000) as _:
+        choose(page, "field.jpg", PHOTO)
+        page.get_by_role("button", name="Cancel: field.jpg").focus()
+    expect(page.locator(".upload")).to_have_attribute("data-state", "ready")
+    expect(page.locator(".upload")).to_be_focused()
+
+
+def test_a_long_list_goes_on_showing_the_row_that_somebody_uses(live_gallery: LiveGallery, open_page: OpenPage) -> None:
+    page = live(open_page(live_gallery.url))
+    with _slow_network(page, bytes_a_second=5_000) as _:
+        page.set_input_files("#file-input", _files(12))
+        expect(page.locator(".upload[data-state=waiting]").last).to_be_hidden()
+        page.get_by_role("button", name="Cancel: 0.jpg").press("Enter")
+        expect(page.get_by_role("button", name="Try again: 0.jpg")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.locator(".upload").first).to_have_attribute("data-state", "waiting")
+        expect(page.get_by_role("button", name="Cancel: 0.jpg")).to_be_focused()
+        for name in ("Cancel: 2.jpg", "Cancel: 3.jpg"):
+            page.get_by_role("button", name=name).click()
+        expect(page.get_by_role("button", name="Try again: 2.jpg")).to_be_visible()
+        for name in ("Show all", "Show fewer"):
+            page.get_by_role("button", name=name).click()
+        expect(page.get_by_role("button", name="Try again: 2.jpg")).to_be_hidden()
+
+
+def test_the_focus_moves_to_a_row_that_is_shown_when_one_is_dismissed(
+    live_gallery: LiveGallery, open_page: OpenPage
+) -> None:
+    page = live(open_page(live_gallery.url))
+    notes: FilePayload = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"Dear all"}
+    page.set_input_files("#file-input", [*_files(5), notes, *_files(6)])
+    expect(page.locator(".upload[data-state=ready]")).to_have_count(11)
+    page.get_by_role("button", name="Dismiss: notes.txt").press("Enter")
+    expect(page.locator(".upload.is-open .upload-compare")).to_be_focused()
 
 
 def test_an_upload_goes_on_after_the_connection_was_lost(live_gallery: LiveGallery, open_page: OpenPage) -> None:
@@ -298,6 +337,11 @@ class _slow_network:  # noqa: N801 (reads like a function where it is used)
     def _limit(self, bytes_a_second: int) -> None:
         conditions = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_a_second}
         self.session.send("Network.emulateNetworkConditions", conditions)
+
+
+def _files(number: int) -> list[FilePayload]:
+    """This many pictures."""
+    return [{"name": f"{n}.jpg", "mimeType": "image/jpeg", "buffer": PHOTO} for n in range(number)]
 
 
 def _keys(page: Page) -> list[str]:
