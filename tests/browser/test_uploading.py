@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -244,20 +245,28 @@ def test_an_upload_waits_as_long_as_the_server_asks_for(live_gallery: LiveGaller
     expect(page.locator(".upload[data-state=ready]")).to_be_visible()
 
 
-def test_an_upload_that_finds_no_room_is_sent_as_soon_as_there_is(tmp_path: Path, open_page: OpenPage) -> None:
-    with GalleryServer(tmp_path / "full", {"STORAGE_LIMIT_BYTES": str(len(PHOTO) * 3 // 2)}) as server:
+@pytest.fixture
+def cramped_server(tmp_path: Path) -> Iterator[GalleryServer]:
+    """A server of its own, with room for one photo and a half."""
+    with GalleryServer(tmp_path / "cramped", {"STORAGE_LIMIT_BYTES": str(len(PHOTO) * 3 // 2)}) as server:
         server.start()
         server.add_staff()
-        with closing(server.staff()) as staff:
-            gallery = LiveGallery(server, staff)
-            page = live(open_page(gallery.url, expected=("status of 507",)))
-            page.clock.install()
-            gallery.upload(PHOTO, "in the way.jpg")
-            choose(page, "field.jpg", PHOTO)
-            expect(page.locator(".upload[data-state=held] .upload-state")).to_contain_text("as soon as there is")
-            gallery.remove("in the way.jpg")
-            page.clock.fast_forward(40_000)
-            expect(page.locator(".upload[data-state=ready]")).to_be_visible()
+        yield server
+
+
+def test_an_upload_that_finds_no_room_is_sent_as_soon_as_there_is(
+    cramped_server: GalleryServer, open_page: OpenPage
+) -> None:
+    with closing(cramped_server.staff()) as staff:
+        gallery = LiveGallery(cramped_server, staff)
+        page = live(open_page(gallery.url, expected=("status of 507",)))
+        page.clock.install()
+        gallery.upload(PHOTO, "in the way.jpg")
+        choose(page, "field.jpg", PHOTO)
+        expect(page.locator(".upload[data-state=held] .upload-state")).to_contain_text("as soon as there is")
+        gallery.remove("in the way.jpg")
+        page.clock.fast_forward(40_000)
+        expect(page.locator(".upload[data-state=ready]")).to_be_visible()
 
 
 def test_an_answer_of_before_a_restore_brings_no_picture_back(live_gallery: LiveGallery, open_page: OpenPage) -> None:
