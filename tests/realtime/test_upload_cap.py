@@ -1,12 +1,15 @@
 """A body over the cap is refused while it arrives, under Daphne and under any other ASGI server."""
 
+import asyncio
 import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from realtime import upload_cap
 from realtime.upload_cap import DISCARD_BYTES, language_of
 from tests.realtime.server_process import MAX_BODY_BYTES, ServerProcess, started
 
@@ -212,3 +215,20 @@ def test_it_refuses_a_body_that_it_can_not_begin_to_store(
 )
 def test_it_speaks_the_language_of_cookie_or_browser(headers: list[tuple[bytes, bytes]], expected: str) -> None:
     assert language_of(headers) == expected
+
+
+async def test_it_asks_once_what_is_stored_for_all_bodies_that_begin_together(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.STORAGE_LIMIT_BYTES = 10 * MEGABYTE
+    asked: list[int] = []
+
+    def stored_bytes() -> int:
+        asked.append(1)
+        return 9 * MEGABYTE
+
+    monkeypatch.setattr(upload_cap, "stored_bytes", stored_bytes)
+    sizes = [None] * 50 + [1000] * 50 + [3 * MEGABYTE] * 50
+    over = await asyncio.gather(*[upload_cap.is_over_limit(size) for size in sizes])
+    assert over == [False] * 100 + [True] * 50
+    assert len(asked) == 1
