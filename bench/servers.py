@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.machine import ROOT
+from deploy.fleet.ports import free_ports
 
 START_SECONDS = 120
 STOP_SECONDS = 20
@@ -61,16 +62,10 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def running(command: Callable[[int], list[str]], folder: Path, **environment: str) -> Iterator[Server]:
     """The server that `command` starts on the port it is given, its data in `folder`, until the block ends."""
-    port = free_port()
+    port = next(free_ports())
     with _process(command(port), folder, **environment) as process:
         _wait_until_open(process, port, _log(folder))
         yield Server(process, port)
@@ -101,7 +96,7 @@ def migrate(folder: Path) -> None:
 @contextmanager
 def fleet(folder: Path, web: int, worker: int) -> Iterator[Fleet]:
     """The services of docker-compose.yml as plain processes, `web` and `worker` of the two kinds."""
-    port = free_port()
+    port = next(free_ports())
     scale = {"PORT": str(port), "WEB": str(web), "WORKER": str(worker)}
     with _process([sys.executable, "-m", "deploy.fleet"], folder, **scale) as process:
         assert process.stdout

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,15 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
+from deploy.fleet.ports import free_ports
 from tests.factories import picture
 
 ROOT = Path(__file__).parent.parent
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def run(command: list[str], folder: Path, environment: dict[str, str], said: Path) -> subprocess.Popen[bytes]:
@@ -47,7 +41,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(clone: Path) -> Iterator[str]:
-    home, port = clone.parent / "home", free_port()
+    home, port = clone.parent / "home", next(free_ports())
     home.mkdir()
     dropped = {
         "VIRTUAL_ENV",

@@ -1,16 +1,12 @@
 """What differs between a container and a process here: names of hosts, ports, and where the volumes are."""
 
-import random
 import re
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.fleet.compose import ComposeError, Service
-
-# Below the range from which systems take the ports of outgoing connections: who starts again finds its port free.
-FREE_PORTS = range(20000, 32000)
+from deploy.fleet.ports import free_ports, is_free
 
 
 @dataclass(frozen=True)
@@ -46,23 +42,12 @@ class Loopback:
 def choose_ports(services: Mapping[str, Service], replicas: Mapping[str, int]) -> dict[str, list[int]]:
     """A port for every replica that listens: the published one where there is one, else one that is free now."""
     chosen: dict[str, list[int]] = {}
-    candidates = iter(random.sample(FREE_PORTS, len(FREE_PORTS)))
+    free = free_ports()
     for service in services.values():
         if service.published_port:
-            if not _is_free(service.published_port):
+            if not is_free(service.published_port):
                 raise ComposeError(f"port {service.published_port} is taken; choose another: make fleet PORT=8081")
             chosen[service.name] = [service.published_port]
         elif service.port:
-            free = (port for port in candidates if _is_free(port))
             chosen[service.name] = [next(free) for _ in range(replicas.get(service.name, 1))]
     return chosen
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

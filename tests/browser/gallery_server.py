@@ -3,7 +3,6 @@
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import Any, Self
 
 import httpx
 
+from deploy.fleet.ports import free_ports
 from tests.copies import another
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,7 +33,7 @@ class GalleryServer:
     ) -> None:
         data_dir.mkdir(exist_ok=True)
         self.data_dir = data_dir
-        self.port = _free_port()
+        self.port = next(free_ports())
         self.url = f"http://127.0.0.1:{self.port}"
         self.visitor = self._client()  # somebody whom no page belongs to
         self.log = data_dir / "serve.log"
@@ -178,10 +178,3 @@ class LiveGallery:
 def post(client: httpx.Client, path: str, data: dict[str, str], files: Any = None) -> httpx.Response:
     """POST a form with the client's CSRF token."""
     return client.post(path, data=data, files=files, headers={"X-CSRFToken": client.cookies["csrftoken"]})
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

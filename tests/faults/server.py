@@ -14,10 +14,11 @@ from typing import Any
 import httpx
 
 from deploy.fleet.images import PROJECT
+from deploy.fleet.ports import free_ports
 from tests.disks import can_mount, small_disk
 from tests.faults.fleet import POINTS, STAFF
 from tests.faults.orders import Orders
-from tests.stack.fleet import free_port, until
+from tests.stack.fleet import until
 
 STOP_SECONDS = 20
 DISK_SIZE = "300m"
@@ -31,7 +32,7 @@ class FaultyServer:
     def __init__(self, folder: Path) -> None:
         self.orders = Orders(folder / "orders")
         self.data = folder / "data"
-        self.address = f"http://127.0.0.1:{free_port()}"
+        self.address = f"http://127.0.0.1:{next(free_ports())}"
         self.settings = {
             "DATA_DIR": str(self.data),
             "PORT": self.address.rpartition(":")[2],

@@ -3,7 +3,6 @@
 import io
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from deploy.fleet.ports import free_ports
 from imgs.header import read_header
 from imgs.management.commands.demo import PAINTERS, SHAPES, picture
 from tests.stack.fleet import until
@@ -43,8 +43,7 @@ def test_a_panorama_and_a_portrait_are_among_the_first_pictures() -> None:
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A demo with three pictures, and its address."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = next(free_ports())
     process = subprocess.Popen(
         [sys.executable, "manage.py", "demo", "--port", str(port), "--pictures", "3"],
         cwd=ROOT,

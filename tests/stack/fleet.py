@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
 from deploy.fleet.images import PROJECT
+from deploy.fleet.ports import free_ports
 
 START_SECONDS = 90
 STOP_SECONDS = 20
@@ -30,7 +30,7 @@ class RunningFleet:
 
     def __init__(self, folder: Path, **scale: int) -> None:
         self.folder = folder / "fleet"
-        self.port = free_port()
+        self.port = next(free_ports())
         self.address = f"http://127.0.0.1:{self.port}"
         own = {"DATA_DIR": str(folder), "PORT": str(self.port)} | {name.upper(): str(n) for name, n in scale.items()}
         self.lines: list[str] = []
@@ -170,10 +170,3 @@ def until(condition: Any, seconds: float = 30) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"not so after {seconds} s"
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    """A port nobody uses right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
