@@ -40,7 +40,7 @@ class GalleryServer:
         self._env = {
             **{name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL", "PORT"}},
             "DATA_DIR": str(data_dir),
-            "HEARTBEAT_SECONDS": "1",
+            "HEARTBEAT_SECONDS": "3",
             "UPLOAD_RATE": "100000/minute",
             "DJANGO_SUPERUSER_PASSWORD": STAFF_PASSWORD,
             **(environment or {}),

@@ -11,6 +11,17 @@ GONE = (
     "ERR_CONNECTION_RESET",
 )
 REMOVED = "status of 404"
+# A script for before the page: while `isDeaf`, what its sockets receive waits for `hear()`
+DEAFNESS = """
+  const Socket = WebSocket;
+  window.WebSocket = class extends Socket {
+    set onmessage(act) {
+      super.onmessage = act && ((event) => (window.isDeaf ? window.missed.push(event) : act(event)));
+      if (act) window.hear = () => { window.isDeaf = false; window.missed.splice(0).forEach(act); };
+    }
+  };
+  window.missed = [];
+"""
 
 
 def live(page: Page) -> Page:

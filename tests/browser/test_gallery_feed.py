@@ -56,6 +56,10 @@ class Feed:
             self.page.wait_for_timeout(25)
         raise AssertionError(f"never so: {condition}")
 
+    def stop_the_clock(self) -> None:
+        """From now on time passes only by `clock.run_for`."""
+        self.page.clock.pause_at(self.page.evaluate("Date.now() / 1000") + 1)
+
     def names(self) -> list[str]:
         names: list[str] = self.page.evaluate("[...feed.state.cards.keys()]")
         return names
@@ -165,6 +169,7 @@ def test_many_fresh_urls_are_asked_for_a_few_requests_a_second(feed: Feed) -> No
     feed.start(images(1, "a"))
     feed.until("connections.length === 1")
     feed.hello(head=1)
+    feed.stop_the_clock()
     feed.page.evaluate("feed.renew(Array.from({ length: 1100 }, (_, number) => String(number)))")
     feed.page.clock.run_for(1_000)
     sizes = [len(message["ids"]) for message in feed.sent()]
@@ -178,6 +183,7 @@ def test_fresh_urls_that_are_asked_for_one_by_one_are_no_more_requests(feed: Fee
     feed.start(images(1, "a"))
     feed.until("connections.length === 1")
     feed.hello(head=1)
+    feed.stop_the_clock()
     for number in range(20):
         feed.page.evaluate("(id) => feed.renew([id])", str(number))
         feed.page.clock.run_for(60)

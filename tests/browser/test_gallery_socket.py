@@ -49,7 +49,8 @@ class Wire:
     def __init__(self, browser: Browser) -> None:
         self._modules = Modules(browser)
         self.page = self._modules.page
-        self.page.clock.install()
+        self.page.clock.install(time=0)
+        self.page.clock.pause_at(1)
         self.page.evaluate(FAKE)
         self._modules.run("js/gallery-socket.js", START)
 

@@ -8,6 +8,7 @@ from tests import pictures
 from tests.browser.conftest import OpenPage
 from tests.browser.gallery_server import GalleryServer, LiveGallery
 from tests.browser.page import GONE, REMOVED, choose, live
+from tests.stack.fleet import until
 
 SMALL = pictures.encoded(pictures.quadrants(), "JPEG")
 
@@ -54,6 +55,7 @@ def test_what_was_lost_on_the_server_is_made_again_or_leaves_every_open_page(
     page = live(open_page(live_gallery.url))
     media = live_gallery.server.data_dir / "media"
     image_id = live_gallery.upload(pictures.photo(800, 600), "lost.jpg")["id"]
+    until(lambda: live_gallery.cards()[0]["srcset"])  # nothing is at work on it
     shown = page.locator(f'[data-image-id="{image_id}"]')
     original = shown.locator("img.frame-original")
     expect(shown.locator(".frame-original.is-loaded")).to_be_visible()

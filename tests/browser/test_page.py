@@ -38,6 +38,12 @@ def nearly_all(live_gallery: LiveGallery, open_page: OpenPage) -> Page:
     return page
 
 
+def all_ready(page: Page, number: int) -> Page:
+    """The page, once it shows so many pictures."""
+    expect(live(page).locator(".card[data-status=ready]")).to_have_count(number)
+    return page
+
+
 def open_unseen(page: Page, name: str) -> None:
     """Open a picture without scrolling to it, which would load more of them."""
     page.get_by_role("button", name=f"Open {name}", exact=True).evaluate("button => button.click()")
@@ -104,7 +110,7 @@ def test_a_picture_can_be_uploaded_by_keyboard_alone(live_gallery: LiveGallery, 
 def test_a_picture_opens_large_and_arrows_move_on(live_gallery: LiveGallery, open_page: OpenPage) -> None:
     for number in range(3):
         live_gallery.upload(SMALL, f"{number}.jpg")
-    page = live(open_page(live_gallery.url))
+    page = all_ready(open_page(live_gallery.url), 3)
     page.get_by_role("button", name="Open 2.jpg").press("Enter")
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("heading")).to_have_text("2.jpg")
@@ -122,7 +128,7 @@ def test_a_picture_opens_large_and_arrows_move_on(live_gallery: LiveGallery, ope
 def test_a_swipe_moves_to_the_next_picture(live_gallery: LiveGallery, open_page: OpenPage) -> None:
     for number in range(2):
         live_gallery.upload(SMALL, f"{number}.jpg")
-    page = live(open_page(live_gallery.url, **PHONE))
+    page = all_ready(open_page(live_gallery.url, **PHONE), 2)
     page.get_by_role("button", name="Open 1.jpg").tap()
     touch = {"pointerType": "touch", "isPrimary": True, "bubbles": True}
     stage = page.locator(".picture-stage")
@@ -237,7 +243,7 @@ def test_the_focus_moves_to_the_neighbour_of_an_open_picture_that_is_removed(
 ) -> None:
     for name in ("oldest", "older", "open", "newer"):
         live_gallery.upload(SMALL, f"{name}-{live_gallery.slug}.jpg")
-    page = live(open_page(live_gallery.url, expected=(REMOVED,)))
+    page = all_ready(open_page(live_gallery.url, expected=(REMOVED,)), 4)
     page.get_by_role("button", name="Open open").click()
     live_gallery.remove(f"open-{live_gallery.slug}.jpg")
     expect(page.get_by_role("dialog")).to_be_hidden()
@@ -247,7 +253,7 @@ def test_the_focus_moves_to_the_neighbour_of_an_open_picture_that_is_removed(
 def test_an_arrow_says_the_name_of_the_picture(live_gallery: LiveGallery, open_page: OpenPage) -> None:
     for number in range(2):
         live_gallery.upload(SMALL, f"{number}.jpg")
-    page = live(open_page(live_gallery.url))
+    page = all_ready(open_page(live_gallery.url), 2)
     page.get_by_role("button", name="Open 1.jpg").press("Enter")
     said = page.get_by_role("dialog").get_by_role("status")
     expect(said.and_(page.locator(":not(:empty)"))).to_have_count(0)

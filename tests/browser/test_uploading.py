@@ -13,7 +13,7 @@ from playwright.sync_api import APIResponse, CDPSession, FilePayload, Page, Rout
 from tests import pictures
 from tests.browser.conftest import OpenPage
 from tests.browser.gallery_server import GalleryServer, LiveGallery
-from tests.browser.page import choose, live
+from tests.browser.page import DEAFNESS, REMOVED, choose, live
 
 PHOTO = pictures.photo(1000, 750)
 SMALL = pictures.encoded(pictures.quadrants(), "JPEG")
@@ -64,10 +64,15 @@ def test_the_saving_is_the_largest_figure_on_the_page(live_gallery: LiveGallery,
 
 
 def test_the_bar_goes_from_green_over_indigo_to_turmeric(live_gallery: LiveGallery, open_page: OpenPage) -> None:
-    page = live(open_page(live_gallery.url))
-    page.locator("#uploads-list").evaluate(RECORD_STATES)
+    page = open_page("about:blank")
+    page.add_init_script(DEAFNESS)
+    page.goto(live_gallery.url)
+    live(page).locator("#uploads-list").evaluate(RECORD_STATES)
+    page.evaluate("window.isDeaf = true")  # to all news of it, until its answer has come
     with _slow_network(page, bytes_a_second=150_000) as _:
         choose(page, "field.jpg", PHOTO)
+        expect(page.locator(".upload[data-state=processing]")).to_be_visible()
+        page.evaluate("hear()")
         expect(page.locator(".upload[data-state=ready]")).to_be_visible()
     seen: list[list[Any]] = page.evaluate("window.states")
     assert list(dict.fromkeys(state for state, _, _ in seen)) == [
@@ -259,7 +264,7 @@ def test_an_upload_that_finds_no_room_is_sent_as_soon_as_there_is(
 ) -> None:
     with closing(cramped_server.staff()) as staff:
         gallery = LiveGallery(cramped_server, staff)
-        page = live(open_page(gallery.url, expected=("status of 507",)))
+        page = live(open_page(gallery.url, expected=("status of 507", REMOVED)))
         page.clock.install()
         gallery.upload(PHOTO, "in the way.jpg")
         choose(page, "field.jpg", PHOTO)
@@ -271,7 +276,7 @@ def test_an_upload_that_finds_no_room_is_sent_as_soon_as_there_is(
 
 def test_an_answer_of_before_a_restore_brings_no_picture_back(live_gallery: LiveGallery, open_page: OpenPage) -> None:
     kept = live_gallery.upload(SMALL, "kept.jpg")
-    page = live(open_page(live_gallery.url))
+    page = live(open_page(live_gallery.url, expected=(REMOVED,)))
     expect(page.locator(".card[data-status=ready]")).to_be_visible()
     answers: list[tuple[Route, APIResponse]] = []
     page.route("**/upload/", lambda route: answers.append((route, route.fetch())))

@@ -60,13 +60,9 @@ class FaultyFleet(RunningFleet):
         """Whether a process of this name runs."""
         return (self.folder / f"{name}.pid").exists()
 
-    def runs_anew(self, name: str, pid: int) -> bool:
-        """Whether another process than `pid` runs as `name`."""
-        return self.is_running(name) and self.pid(name) != pid
-
     def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """The rows of one statement. Raises a database error."""
-        with closing(psycopg2.connect(self.settings["DATABASE_URL"], connect_timeout=2)) as connection:
+        with closing(psycopg2.connect(self.settings["DATABASE_URL"], connect_timeout=10)) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 cursor.execute(sql, values)

@@ -89,7 +89,7 @@ async def hang_child(trial: Trial) -> None:
 
 async def poison(trial: Trial) -> None:
     """One picture among 50 crashes whoever decodes it."""
-    hostile = Upload(picture(333, 222), "poison.jpg")
+    hostile = Upload(picture(1800, 1400), "poison.jpg")  # no good one has as many bytes
     trial.stack.orders.give("child", "worker", "SIGSEGV", size=len(hostile.content))
     good = [Upload(picture()) for _ in range(50)]
     mixed = [*good[:25], hostile, *good[25:]]

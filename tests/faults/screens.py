@@ -73,7 +73,7 @@ class Screen:
 
     def shown(self) -> dict[str, tuple[int, str]]:
         """What is on the screen: number and status of each image."""
-        return {image: (card["seq"], card["status"]) for image, card in self.cards.items()}
+        return {image: (card["seq"], card["status"]) for image, card in self.cards.copy().items()}
 
     async def can_show(self, card: dict[str, Any], seconds: float = 10) -> bool:
         """Whether the small version of `card` can be fetched; after a refusal with a fresh URL, as a page does it."""
@@ -218,7 +218,7 @@ async def watching(slug: str, address: str, count: int) -> AsyncIterator[list[Sc
             screen.start_from(screens[0])
         tasks = [asyncio.create_task(screen.run()) for screen in screens]
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(120):
                 while not all(screen.connections for screen in screens):
                     await asyncio.sleep(0.05)
             yield screens

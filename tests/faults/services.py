@@ -27,9 +27,11 @@ async def spoil_messages(trial: Trial, act: str, seconds: float = 0) -> None:
 async def redis_away(trial: Trial) -> None:
     """Nobody answers on Redis' port."""
     trial.stack.hold("redis.1")
-    await goes_on(trial)
-    await asyncio.sleep(trial.outage(2, 58))
-    trial.stack.let_go("redis.1")
+    try:
+        await goes_on(trial)
+        await asyncio.sleep(trial.outage(2, 58))
+    finally:
+        trial.stack.let_go("redis.1")
     await all_run(trial)
 
 
@@ -58,7 +60,7 @@ async def redis_flushed(trial: Trial) -> None:
 
 async def goes_on(trial: Trial) -> None:
     """Somebody who comes now sees what is uploaded now, become ready."""
-    async with asyncio.timeout(15), watching(trial.slug, trial.stack.address, 2) as newcomers:
+    async with asyncio.timeout(60), watching(trial.slug, trial.stack.address, 2) as newcomers:
         upload = await trial.load.send(Upload(picture()))
         while any(screen.shown().get(upload.image, (0, ""))[1] != "ready" for screen in newcomers):
             await asyncio.sleep(0.05)

@@ -5,10 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from deploy.fleet.__main__ import allow_open_files
 from tests.disks import can_mount
 from tests.faults import fleet, server, trial
-from tests.faults.catalogue import FAULTS, ceiling_seconds
+from tests.faults.catalogue import FAULTS
 from tests.faults.trial import Fault, Stack
+
+# How much quicker it is, `make faults` says, with nothing else on the machine
+PROMISED_SECONDS = 60
 
 
 def named(embedded: bool) -> list[object]:
@@ -27,6 +31,7 @@ def named(embedded: bool) -> list[object]:
 @pytest.fixture(scope="module")
 def faulty_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One fleet for all faults: what one of them leaves behind, the next one meets."""
+    allow_open_files()  # a thousand screens
     with fleet.running(tmp_path_factory.mktemp("fleet")) as running:
         yield running
 
@@ -55,4 +60,4 @@ def keeps_the_promise(stack: Stack, fault: Fault) -> None:
     found = asyncio.run(trial.run(stack, fault))
     assert found.kept, found
     assert not found.errors, found
-    assert found.seconds <= ceiling_seconds(fault), found
+    assert found.seconds <= PROMISED_SECONDS, found

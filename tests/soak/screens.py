@@ -108,8 +108,8 @@ class HiddenTab:
         self._number = 0
         self._session.on("Target.receivedMessageFromTarget", self._receive)
 
-    def open(self, name: str, url: str) -> Screen:
-        """The page at `url`, loaded, then covered by an empty one."""
+    def open(self, name: str, url: str, script: str = "") -> Screen:
+        """The page at `url`, loaded, then covered by an empty one. `script` runs before any of its own."""
         context = self._session.send("Target.createBrowserContext")["browserContextId"]
         window = {"url": "about:blank", "browserContextId": context}
         first, second = (
@@ -118,6 +118,8 @@ class HiddenTab:
         senders = {target: self._attach(target) for target in (first, second)}
         hidden = next(target for target, send in senders.items() if self._visibility(send) == "hidden")
         self._cover = first if hidden == second else second
+        senders[hidden]("Page.enable", {})
+        senders[hidden]("Page.addScriptToEvaluateOnNewDocument", {"source": script})
         senders[hidden]("Page.navigate", {"url": url})
         screen = Screen(name, senders[hidden])
         self.wait_until(lambda: screen.run("document.readyState") == "complete")

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +96,15 @@ class RunningFleet:
         os.kill(pid, signal.SIGKILL)
         return pid
 
+    def runs_anew(self, name: str, pid: int) -> bool:
+        """Whether another process than `pid` runs as `name`."""
+        with suppress(FileNotFoundError):
+            return self.pid(name) != pid
+        return False
+
     def wait_for_restart(self, name: str, pid: int, seconds: float = 30) -> None:
         """Return when another process than `pid` runs as `name`."""
-        until(lambda: (self.folder / f"{name}.pid").exists() and self.pid(name) != pid, seconds)
+        until(lambda: self.runs_anew(name, pid), seconds)
 
     def _read(self) -> None:
         for line in self.process.stdout or ():

@@ -134,7 +134,9 @@ def children(module: ModuleType) -> None:
     def run(work: Any, cpu_seconds: int, source: Path, *rest: Any) -> Any:
         for order in orders("child"):
             if order["size"] in {0, source.stat().st_size} and claimed(order):
-                time.sleep(order["seconds"]) if order["act"] == "wait" else signal_self(order["act"])
+                time.sleep(order["seconds"] or 0.2)  # a crash comes once it is known who has the picture
+                if order["act"] != "wait":
+                    signal_self(order["act"])
         return original(work, cpu_seconds, source, *rest)
 
     run.__module__, run.__qualname__ = original.__module__, original.__qualname__
