@@ -86,6 +86,8 @@ class Hub:
         """End all tasks."""
         self.running = False
         self._keep_mark()
+        if self._marking:
+            self._marking.add_done_callback(lambda _: self._keep_mark())  # of what came while that was under way
         self._outgoing.stop()
         for waiting in (*self._tasks, self._gap, self._gap_fill, self._fill):
             if waiting:

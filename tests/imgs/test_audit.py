@@ -344,7 +344,7 @@ def traffic(gallery: Gallery, tmp_path: Path) -> Iterator[None]:
 def test_it_is_safe_while_people_upload_and_remove(
     gallery: Gallery, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "SETTLE_SECONDS", 0.3)
+    monkeypatch.setattr(audit, "SETTLE_SECONDS", 1)
     monkeypatch.setattr(audit, "CHUNK", 10)
     for _ in range(60):
         upload(gallery)

@@ -9,7 +9,7 @@ import pyvips
 from PIL import Image
 
 from imgs.compression import Options
-from imgs.sandbox import Sandbox
+from imgs.sandbox import Limits, Sandbox
 from tests.heic import heic
 from tests.imgs.acts import peak_of_an_edit
 
@@ -66,7 +66,7 @@ async def peak_of(write: Callable[[], bytes], folder: Path, options: Options) ->
     """The most bytes that a child holds which makes everything from one picture; what it makes is left in `folder`."""
     source = folder / "source"
     source.write_bytes(write())
-    sandbox = Sandbox(1)
+    sandbox = Sandbox(1, limits=Limits(seconds=100, cpu_seconds=60))  # it is about memory
     sandbox.start()
     try:
         return await sandbox.run(peak_of_an_edit, source, folder, options)

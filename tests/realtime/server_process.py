@@ -147,6 +147,7 @@ def started(directory: Path, *arguments: str, server: str = "daphne") -> Iterato
     """Start the server with its data in `directory`; it is gone when the block ends."""
     command = [sys.executable, "-m", "tests.realtime.server_process", server, *arguments]
     environment = {**os.environ, "DATA_DIR": str(directory), "LANGUAGE_CODE": "en", "PYTHONUNBUFFERED": "1"}
+    environment["HEARTBEAT_SECONDS"] = "3600"  # none comes between what a test sends
     with subprocess.Popen(
         command,
         cwd=ROOT,

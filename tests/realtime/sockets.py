@@ -47,7 +47,7 @@ class Socket:
 async def connected(path: str = "/ws/gallery/main/") -> AsyncIterator[Socket]:
     """An accepted socket, closed at the end."""
     socket = Socket(path)
-    accepted, _ = await socket.communicator.connect(5)
+    accepted, _ = await socket.communicator.connect(20)
     assert accepted
     try:
         yield socket

@@ -21,6 +21,7 @@ from project.logs import LineFormatter
 from realtime.hubs import hubs
 from tests.factories import upload, work_off
 from tests.realtime.sockets import Socket, connected
+from tests.stack.fleet import until
 
 pytestmark = pytest.mark.usefixtures("gallery")
 
@@ -164,7 +165,10 @@ async def test_it_delivers_within_two_seconds_when_every_message_is_lost(
         assert (await socket.receive(2))["to"] == 1
 
 
-async def test_it_sends_changes_in_order_and_once_when_messages_are_doubled_and_reordered(gallery: Gallery) -> None:
+async def test_it_sends_changes_in_order_and_once_when_messages_are_doubled_and_reordered(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime.hub.LOOK_SECONDS", 60)  # only messages bring what is new
     async with connected() as socket:
         await socket.receive()
         hub = hubs._hubs["main"]
@@ -185,7 +189,8 @@ async def test_it_sends_changes_in_order_and_once_when_messages_are_doubled_and_
         assert await socket.is_silent()
 
 
-async def test_it_merges_a_burst_into_few_frames(gallery: Gallery) -> None:
+async def test_it_merges_a_burst_into_few_frames(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtime.outgoing.WINDOW_SECONDS", 1)
     async with connected() as socket:
         await socket.receive()
         for _ in range(30):
@@ -259,7 +264,7 @@ async def test_it_resets_who_was_away_while_the_feed_went_back_and_on_past_it(ga
         await later(upload, gallery)
         while (await socket.receive_type("changes"))["to"] < 2:
             pass
-    await asyncio.wait_for(later(marked, gallery, 2), 5)
+    await asyncio.wait_for(later(marked, gallery, 2), 15)
     await later(lambda: Gallery.objects.update(head=1))  # nothing runs now
     async with connected() as socket:
         assert (await socket.receive())["epoch"] != gallery.epoch
@@ -270,9 +275,30 @@ async def test_it_resets_who_was_away_while_the_feed_went_back_and_on_past_it(ga
         assert (await socket.receive())["type"] == "reset"
 
 
+async def test_what_is_shown_while_a_mark_is_kept_is_marked_too(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark, began, go_on = epochs.mark, threading.Event(), threading.Event()
+
+    def slow_mark(*shown: Any) -> None:
+        began.set()
+        go_on.wait(10)
+        mark(*shown)
+
+    monkeypatch.setattr(epochs, "mark", slow_mark)
+    async with connected() as socket:
+        await socket.receive()
+        await later(upload, gallery)
+        assert await later(began.wait, 10)
+        await later(upload, gallery)
+        while (await socket.receive_type("changes"))["to"] < 2:
+            pass
+    go_on.set()
+    await later(marked, gallery, 2)
+
+
 def marked(gallery: Gallery, head: int) -> None:
-    while epochs.marks(gallery.pk).get(gallery.epoch) != head:
-        time.sleep(0.01)
+    until(lambda: epochs.marks(gallery.pk).get(gallery.epoch) == head, 10)
 
 
 async def test_it_does_not_reset_when_a_change_comes_while_it_looks_at_the_head(
@@ -303,7 +329,9 @@ async def test_it_beats_with_head_epoch_and_viewers(gallery: Gallery, settings: 
     settings.HEARTBEAT_SECONDS = 1
     async with connected() as one, connected():
         await later(upload, gallery)
-        beat = await one.receive_type("heartbeat")
+        async with asyncio.timeout(10):
+            while (beat := await one.receive_type("heartbeat"))["viewers"] < 2 or beat["head"] < 1:
+                pass
         assert seconds_ago(beat.pop("now")) < 5
         assert beat == {"type": "heartbeat", "head": 1, "epoch": gallery.epoch, "viewers": 2}
 

@@ -9,7 +9,6 @@ from django.db import OperationalError
 
 from imgs import health
 from project.asgi import application
-from realtime import probes
 
 pytestmark = pytest.mark.usefixtures("gallery")
 
@@ -25,7 +24,6 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
 def hanging_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     answered = threading.Event()
     monkeypatch.setitem(health.CHECKS, "database", lambda: answered.wait(30) and None)
-    monkeypatch.setattr(probes, "PATIENCE_SECONDS", 0.1)
     yield
     answered.set()
 

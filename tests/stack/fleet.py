@@ -19,7 +19,7 @@ from websockets.typing import Origin
 from deploy.fleet.images import PROJECT
 from deploy.fleet.ports import free_ports
 
-START_SECONDS = 90
+START_SECONDS = 110
 STOP_SECONDS = 20
 
 
@@ -133,10 +133,14 @@ class Visitor:
         assert answer.status_code == 202, answer.text
         return answer.json()["image"]  # type: ignore[no-any-return]
 
+    def cards(self) -> list[dict[str, Any]]:
+        """The first page of the snapshot."""
+        page = self.http.get("/api/v1/galleries/main/images").raise_for_status().json()
+        return list(page["images"])
+
     def card(self, image: str) -> dict[str, Any] | None:
         """The card of `image` in the first page of the snapshot."""
-        page = self.http.get("/api/v1/galleries/main/images").raise_for_status().json()
-        return next((card for card in page["images"] if card["id"] == image), None)
+        return next((card for card in self.cards() if card["id"] == image), None)
 
     def ready_card(self, image: str, seconds: float = 30) -> dict[str, Any]:
         """The card of `image` as soon as the snapshot shows it ready."""

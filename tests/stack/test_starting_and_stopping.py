@@ -29,7 +29,7 @@ def test_it_keeps_its_pictures_and_leaves_no_process_behind(tmp_path: Path) -> N
     assert len(started) > 5
     assert seconds < STOP_SECONDS
     assert fleet.process.returncode == 0
-    assert not processes_under(tmp_path)
+    until(lambda: not processes_under(tmp_path))
     assert not list(fleet.folder.glob("*.pid"))
 
     again = RunningFleet(tmp_path, web=1, worker=1)
