@@ -1,6 +1,8 @@
 """What a visitor does on the main page."""
 
-from playwright.sync_api import Page, expect
+import re
+
+from playwright.sync_api import Page, Route, expect
 
 # What a console says while the server is away, and when a picture is removed while it is fetched
 GONE = (
@@ -34,3 +36,15 @@ def live(page: Page) -> Page:
 def choose(page: Page, name: str, content: bytes, mime_type: str = "image/jpeg") -> None:
     """Choose one file to upload."""
     page.set_input_files("#file-input", {"name": name, "mimeType": mime_type, "buffer": content})
+
+
+def serve_changed(page: Page, module: str, before: str, after: str) -> None:
+    """Let the page load one of the modules in static/js with `after` in the place of `before`, such as a constant."""
+
+    def change(route: Route) -> None:
+        answer = route.fetch()
+        script = answer.text()
+        assert before in script
+        route.fulfill(response=answer, body=script.replace(before, after))
+
+    page.route(re.compile(rf"/js/{module}(\.\w+)?\.js$"), change)

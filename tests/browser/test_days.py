@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from tests import pictures
 from tests.browser.conftest import CHROMIUM, SWITCHES, OpenPage
 from tests.browser.gallery_server import GalleryServer, LiveGallery
-from tests.browser.page import DEAFNESS, GONE, REMOVED, live
+from tests.browser.page import DEAFNESS, GONE, REMOVED, live, serve_changed
 from tests.soak.screens import PROBE, HiddenTab
 from tests.soak.soak import Soak
 from tests.stack.fleet import until
@@ -48,14 +48,7 @@ def upload_many(gallery: LiveGallery, count: int) -> None:
 
 def keep_few(page: Page) -> None:
     """Let the page remember no more than KEPT cards, so that the tests need not upload hundreds."""
-
-    def lower(route: Route) -> None:
-        answer = route.fetch()
-        script = answer.text()
-        assert "CARDS_KEPT = 300;" in script
-        route.fulfill(response=answer, body=script.replace("CARDS_KEPT = 300;", f"CARDS_KEPT = {KEPT};"))
-
-    page.route(re.compile(r"/js/main(\.\w+)?\.js$"), lower)
+    serve_changed(page, "main", "CARDS_KEPT = 300;", f"CARDS_KEPT = {KEPT};")
 
 
 def forgetful(open_page: OpenPage, gallery: LiveGallery) -> Page:

@@ -7,12 +7,12 @@ from typing import Any
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, Request, Route, expect
+from playwright.sync_api import Page, Request, expect
 
 from tests import pictures
 from tests.browser.conftest import OpenPage
 from tests.browser.gallery_server import GalleryServer, LiveGallery
-from tests.browser.page import GONE, REMOVED
+from tests.browser.page import GONE, REMOVED, serve_changed
 from tests.stack.fleet import until
 
 FULL_HD = {"width": 1920, "height": 1080}
@@ -35,18 +35,6 @@ def ready(wall: Page) -> Page:
 
 def on_stage(wall: Page, card: dict[str, Any]) -> None:
     expect(wall.locator(f'[data-part=stage][data-image-id="{card["id"]}"] canvas')).to_be_visible()
-
-
-def stage_for(wall: Page, milliseconds: int) -> None:
-    """Let a picture stay on stage for another time than STAGE_MS."""
-
-    def change(route: Route) -> None:
-        answer = route.fetch()
-        script = answer.text()
-        assert "STAGE_MS = 6_000;" in script
-        route.fulfill(response=answer, body=script.replace("STAGE_MS = 6_000;", f"STAGE_MS = {milliseconds};"))
-
-    wall.route(re.compile(r"/js/wall-director(\.\w+)?\.js$"), change)
 
 
 def tiles(wall: Page) -> list[dict[str, float]]:
@@ -142,7 +130,7 @@ def test_the_picture_on_stage_is_sharp(live_gallery: LiveGallery, open_page: Ope
 
 def test_of_many_at_once_only_the_newest_waits_for_the_stage(live_gallery: LiveGallery, open_page: OpenPage) -> None:
     wall = open_page("about:blank", viewport=FULL_HD)
-    stage_for(wall, 15_000)  # in which the others are uploaded
+    serve_changed(wall, "wall-director", "STAGE_MS = 6_000;", "STAGE_MS = 15_000;")  # in which others are uploaded
     wall.goto(live_gallery.wall_url)
     ready(wall)
     first = live_gallery.upload(pictures.photo(600, 400), "first.jpg")
